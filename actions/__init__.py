@@ -1,0 +1,1 @@
+"""What Stria does: thin Rasa SDK actions; every decision lives in a pure function beside them."""

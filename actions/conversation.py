@@ -1,0 +1,78 @@
+"""One message in, one turn out: the pure function behind `action_answer`, including the small change of talk."""
+
+from typing import Any, List, Mapping, Sequence
+
+from actions import answers
+from actions.answers import Message, Turn
+from actions.knowledge import Knowledge
+from actions.memory import Memory, learn
+
+MOST_SHOWN = 60  # remembered answered intents; bounds what travels with every turn
+
+
+def asked(parse: Mapping[str, Any]) -> List[str]:
+    """Intents of a parsed message in the order they were asked; a button press has only its own."""
+    intent = (parse.get("intent") or {}).get("name")
+    questions = [q["intent"] for q in parse.get("questions") or [] if q.get("intent")]
+    if len(questions) > 1:
+        return list(dict.fromkeys(questions))
+    return [intent] if intent else questions
+
+
+def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Turn:
+    """Decide what is said to a parsed message and update `memory` in place.
+
+    `parse`: Rasa's parse data with `text`, `intent`, `entities` and `questions`.
+    """
+    intents = asked(parse)
+    text = str(parse.get("text") or "")
+    known = learn(memory, "" if text.startswith("/") else text, intents, parse.get("entities") or [])
+    alone = intents[0] if len(intents) == 1 else None
+    memory.failures = 0
+
+    if alone == "affirm" and memory.offered:
+        intents = memory.offered[:1]
+    elif alone == "ask_more" and memory.last:
+        return _more(memory, known, knowledge)
+    elif alone == "ask_sources" and memory.cited:
+        message = answers.list_sources(memory.cited, knowledge)
+        if message is not None:
+            message.buttons = answers.buttons(memory.offered, knowledge)
+            return Turn([message], [], memory.offered, memory.cited)
+    elif alone == "repeat" and memory.last:
+        turn = answers.compose(memory.last, known, [], knowledge)
+        turn.messages[0].text = "Of course, once more:\n" + turn.messages[0].text
+        return turn
+    elif alone == "restart":
+        memory.known, memory.shown, memory.last, memory.cited = {}, [], [], []
+
+    hello = text.lower().lstrip().startswith(("hi", "hello", "hey", "hiya", "good morning", "good evening", "good afternoon"))
+    first = not memory.shown and hello and alone not in answers.SMALL_TALK
+    turn = answers.compose(intents, known, memory.shown, knowledge, greeted=first)
+    if any(i not in answers.SMALL_TALK for i in turn.answered):
+        memory.last, memory.cited = turn.answered, turn.sources
+    memory.shown = list(dict.fromkeys([*memory.shown, *turn.answered]))[-MOST_SHOWN:]
+    memory.offered = turn.offered
+    return turn
+
+
+def _more(memory: Memory, known: answers.Known, knowledge: Knowledge) -> Turn:
+    """The longer form of the last answers, for those that have one and did not show it yet."""
+    deeper = [i for i in memory.last if knowledge.answers[i].more]
+    if not deeper:
+        return answers.compose(["ask_more"], known, [], knowledge)
+    turn = answers.compose(deeper, known, deeper, knowledge)
+    memory.cited = list(dict.fromkeys([*memory.cited, *turn.sources]))
+    memory.offered = turn.offered
+    return turn
+
+
+def misunderstood(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Message:
+    """The message was not understood: guesses first, a person the second time in a row."""
+    ranking: Sequence[Mapping[str, Any]] = parse.get("intent_ranking") or []
+    memory.failures += 1
+    if str(parse.get("text") or "").startswith("/"):  # "something else" was pressed
+        memory.failures = max(memory.failures, 2)
+    message = answers.clarify(ranking, memory.failures, knowledge)
+    memory.offered = []
+    return message

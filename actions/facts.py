@@ -1,0 +1,120 @@
+"""What the clinic has written into `clinic.yml`, as the values that answers may name in braces."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+from zoneinfo import ZoneInfo
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class ClinicFileError(ValueError):
+    """`clinic.yml` cannot be used; the message says which line to mend."""
+
+
+def read_clinic(path: Path = ROOT / "clinic.yml") -> Dict[str, Any]:
+    """Parse `clinic.yml`. Raises ClinicFileError with a sentence the clinic can act on."""
+    try:
+        clinic = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ClinicFileError(f"{path.name} could not be read: {error}") from error
+    missing = [part for part in ("clinic", "emergency", "opening_hours", "prices", "policies", "privacy") if part not in (clinic or {})]
+    if missing:
+        raise ClinicFileError(f"{path.name} lacks the part(s) {', '.join(missing)}.")
+    country = clinic["clinic"].get("country")
+    if country not in clinic["emergency"]:
+        raise ClinicFileError(f"{path.name} names the country {country!r}, but `emergency` has no numbers for it.")
+    return clinic
+
+
+def _spans(clinic: Mapping[str, Any], day: int) -> List[Tuple[dt.time, dt.time]]:
+    spans = []
+    for span in clinic["opening_hours"].get(DAYS[day]) or []:
+        start, end = (dt.time.fromisoformat(part.strip()) for part in span.split("-"))
+        spans.append((start, end))
+    return spans
+
+
+def hours_by_day(clinic: Mapping[str, Any]) -> List[Tuple[str, str]]:
+    """Neighbouring days with the same hours joined: [("Monday to Tuesday", "09:00–18:00"), …, ("Sunday", "closed")]."""
+    rows: List[List[str]] = []
+    for day in range(7):
+        text = ", ".join(f"{a:%H:%M}–{b:%H:%M}" for a, b in _spans(clinic, day)) or "closed"
+        name = DAYS[day].capitalize()
+        if rows and rows[-1][2] == text:
+            rows[-1][1] = name
+        else:
+            rows.append([name, name, text])
+    return [(first if first == last else f"{first} to {last}", text) for first, last, text in rows]
+
+
+def open_now(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> str:
+    """One true sentence about whether somebody is there at `now` (an aware time; default: this moment)."""
+    zone = ZoneInfo(clinic["clinic"]["time_zone"])
+    local = (now or dt.datetime.now(tz=zone)).astimezone(zone)
+    for start, end in _spans(clinic, local.weekday()):
+        if start <= local.time() < end:
+            return f"We are open now, until {end:%H:%M}."
+    for ahead in range(8):
+        day = local + dt.timedelta(days=ahead)
+        for start, _ in _spans(clinic, day.weekday()):
+            if ahead or start > local.time():
+                when = "today" if ahead == 0 else "tomorrow" if ahead == 1 else f"on {DAYS[day.weekday()].capitalize()}"
+                return f"We are closed now and open again {when} at {start:%H:%M}."
+    return "We have no opening hours on record; please write to us."
+
+
+def _money(clinic: Mapping[str, Any], amount: float) -> str:
+    return "free of charge" if not amount else f"{clinic['prices']['currency']}{amount:,.2f}".replace(".00", "")
+
+
+def facts(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> Dict[str, str]:
+    """Every `{variable}` an answer may use, as text."""
+    me, numbers = clinic["clinic"], clinic["emergency"][clinic["clinic"]["country"]]
+    prices, pay, rules = clinic["prices"], clinic["payment"], clinic["policies"]
+    per_session = prices["per_session"]
+    hours = hours_by_day(clinic)
+    return {
+        "clinic_name": me["name"],
+        "phone": me["phone"],
+        "email": me["email"],
+        "website": me["website"],
+        "address": me["address"],
+        "directions": me["directions"],
+        "transport": me["transport"],
+        "parking": me["parking"],
+        "emergency_number": str(numbers["number"]),
+        "urgent_line": numbers["urgent"],
+        "crisis_lines": numbers["crisis"] + ".",
+        "hours": "\n" + "\n".join(f"{day}: {text}" for day, text in hours),
+        "hours_line": "; ".join(f"{day} {text}" for day, text in hours),
+        "open_now": open_now(clinic, now),
+        "price_list": "\n" + "\n".join(f"{area}: {_money(clinic, amount)} a session" for area, amount in per_session.items()) + f"\n{prices['note']}",
+        "price_from": _money(clinic, min(per_session.values())),
+        "consultation_price": _money(clinic, prices["consultation"]),
+        "consultation_minutes": str(clinic["consultation"]["minutes"]),
+        "consultation_how": clinic["consultation"]["how"],
+        "deposit": pay["deposit"],
+        "payment_methods": pay["methods"],
+        "instalments": pay["instalments"],
+        "insurance": pay["insurance"],
+        "refund_policy": pay["refunds"],
+        "cancellation_hours": str(rules["cancellation_hours"]),
+        "late_minutes": str(rules["late_minutes"]),
+        "late_policy": rules["late"],
+        "companion_policy": rules["companions"],
+        "photos_policy": rules["photos"],
+        "no_result_policy": rules["no_result"],
+        "minimum_age": str(rules["minimum_age"]),
+        "practitioners": "; ".join(f"{p['name']} ({p['role']})" for p in clinic["practitioners"]),
+        "practitioner_choice": clinic["practitioner_choice"],
+        "device": clinic["treatment"]["device"],
+        "session_minutes": str(clinic["treatment"]["session_minutes"]),
+        "waiting_time": clinic["treatment"]["waiting"],
+        "other_treatments": clinic["treatment"]["others"],
+        "retention_days": str(clinic["privacy"]["retention_days"]),
+        "privacy_contact": clinic["privacy"]["contact"],
+    }

@@ -1,0 +1,1 @@
+"""How Stria understands: the clinic's spaCy pipeline and the Rasa components built on it."""

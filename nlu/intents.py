@@ -1,0 +1,187 @@
+"""Names the intent of a message and of every question in it.
+
+A small softmax on fine-tuned MiniLM vectors, mixed with a linear model over characters, words and vocabulary labels.
+All spans of a message are encoded in one batch, so a message with three questions costs little more than one with one.
+"""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+import numpy as np
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+from spacy.tokens import Doc
+
+from nlu import encoder, segmentation
+from nlu.questions import bare, pieces
+from nlu.reader import DOC
+from nlu.sparse import SparseModel
+
+QUESTIONS = "questions"
+RANKING = "intent_ranking"
+HINTED = ("condition", "medicine", "allergen", "treatment", "product", "symptom", "skin_tone", "water")
+_HINT_WORD = {"skin_tone": "skin tone", "water": "bathing"}
+
+
+def hinted_text(doc: Any) -> str:
+    """Lower-cased, corrected words; after a word of the vocabulary its kind in brackets, so that a new brand name is understood.
+
+    "humira every fortnite" → "humira (medicine) every fortnight".
+    """
+    ends = {e.end: e.label_ for e in doc.ents if e.label_ in HINTED}
+    offset = getattr(doc, "start", 0)
+    words: List[str] = []
+    for position, token in enumerate(doc, offset + 1):
+        if not token.is_space:
+            words.append(token.norm_)
+        if position in ends:
+            words.append(f"({_HINT_WORD.get(ends[position], ends[position])})")
+    return " ".join(words)
+
+
+def label_words(doc: Any) -> str:
+    """Labels and canonical values as pseudo-words for the linear model."""
+    return " ".join(f"__{e.label_} __{e.label_}_{e.ent_id_}" for e in doc.ents)
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Row-wise softmax of (n, classes)."""
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class IntentClassifier(GraphComponent):
+    """Sets `intent`, `intent_ranking` (ten best) and `questions` (text, intent, confidence of each) on a message."""
+
+    def __init__(self, config: Dict[str, Any], storage: Optional[ModelStorage] = None, resource: Optional[Resource] = None):
+        self.config = config
+        self._storage, self._resource = storage, resource
+        self.classes: List[str] = []
+        self.groups: Dict[str, str] = {}
+        self.encoder: Optional[encoder.SentenceEncoder] = None
+        self.weights = self.bias = np.zeros(0)
+        self.sparse = SparseModel()
+
+    @staticmethod
+    def get_default_config() -> Dict[str, Any]:
+        return {
+            "epochs": 2,
+            "learning_rate": 2e-4,
+            "batch": 32,
+            "frozen_layers": 3,
+            "seed": 20,
+            "sparse_share": 0.5,  # weight of the linear model in the mixed log probabilities
+            "temperature": 1.0,
+            "split_cost": 2.0,  # nats a further question must gain (nlu.segmentation)
+        }
+
+    @classmethod
+    def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
+        return encoder.OFFICIAL_SHA256
+
+    @classmethod
+    def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "IntentClassifier":
+        return cls(config, model_storage, resource)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        from nlu import finetune
+
+        examples = [m for m in training_data.intent_examples if m.get(TEXT)]
+        docs = [m.get(DOC) for m in examples]
+        names = [m.get(INTENT) for m in examples]
+        self.classes = sorted(set(names))
+        targets = [self.classes.index(name) for name in names]
+        texts, labels = [hinted_text(d) for d in docs], [label_words(d) for d in docs]
+        progress = lambda line: print(line, flush=True)  # noqa: E731
+        progress(f"  {len(texts)} messages, {len(self.classes)} intents")
+        options = {key: self.config[key] for key in ("epochs", "learning_rate", "batch", "frozen_layers", "seed")}
+        model, weights, bias = finetune.finetune(texts, targets, len(self.classes), progress=progress, **options)
+        self.sparse.train(texts, labels, targets, self.config["seed"])
+        progress("  words and characters learnt; writing the encoder")
+        with self._storage.write_to(self._resource) as folder:
+            folder = Path(folder)
+            encoder.export(model, folder)
+            np.savez(folder / "head.npz", weights=weights, bias=bias)
+            with (folder / "sparse.pkl").open("wb") as file:
+                pickle.dump(self.sparse, file, protocol=4)
+            (folder / "meta.json").write_text(json.dumps({"classes": self.classes, "groups": segmentation.read_groups()}))
+        return self._resource
+
+    @classmethod
+    def load(
+        cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext, **kwargs: Any
+    ) -> "IntentClassifier":
+        component = cls(config, model_storage, resource)
+        with model_storage.read_from(resource) as folder:
+            component._load(Path(folder))
+        return component
+
+    def _load(self, folder: Path) -> None:
+        meta = json.loads((folder / "meta.json").read_text())
+        self.classes, self.groups = meta["classes"], meta["groups"]
+        head = np.load(folder / "head.npz")
+        self.weights, self.bias = head["weights"], head["bias"]
+        with (folder / "sparse.pkl").open("rb") as file:
+            self.sparse = pickle.load(file)
+        self.encoder = encoder.SentenceEncoder(folder)
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        return training_data
+
+    def probabilities(self, spans: Sequence[Any]) -> np.ndarray:
+        """(n spans, classes). A span is a spaCy doc or span."""
+        if self.encoder is None:
+            raise RuntimeError("The intent classifier has not been trained.")
+        texts = [hinted_text(s) for s in spans]
+        dense = self.encoder.encode(texts) @ self.weights + self.bias
+        share = self.config["sparse_share"]
+        scores = (1 - share) * np.log(softmax(dense) + 1e-9)
+        if share:
+            sparse = self.sparse.scores(texts, [label_words(s) for s in spans])
+            scores = scores + share * np.log(softmax(sparse) + 1e-9)
+        return softmax(scores / self.config["temperature"])
+
+    def process(self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None) -> List[Message]:
+        before = _previous_intent(tracker)
+        for message in messages:
+            self._process(message, before)
+        return messages
+
+    def _process(self, message: Message, before: Optional[str]) -> None:
+        doc: Doc = message.get(DOC)
+        if doc is None or not any(t.text.strip() for t in doc):
+            empty = {"name": "out_of_scope", "confidence": 1.0}
+            message.set(INTENT, empty, add_to_output=True)
+            message.set(RANKING, [empty], add_to_output=True)
+            message.set(QUESTIONS, [], add_to_output=True)
+            return
+        parts = segmentation.spans(doc, pieces(doc.text))
+        runs, table = segmentation.runs(doc, parts)
+        chances = self.probabilities([doc, *runs])
+        whole = segmentation.with_context(chances[0], self.classes, before, self.groups, len(doc))
+        found = segmentation.segment(parts, table, chances[1:], whole, self.classes, self.config["split_cost"])
+        ranking = segmentation.ranking(whole, self.classes)
+        questions = [{"text": bare(f.text), "intent": self.classes[f.intent], "confidence": round(f.confidence, 4)} for f in found]
+        if len(found) > 1 and ranking[0]["name"] not in {q["intent"] for q in questions}:
+            first = questions[0]
+            ranking = [{"name": first["intent"], "confidence": first["confidence"]}, *(r for r in ranking if r["name"] != first["intent"])]
+        message.set(INTENT, dict(ranking[0]), add_to_output=True)
+        message.set(RANKING, ranking, add_to_output=True)
+        message.set(QUESTIONS, questions, add_to_output=True)
+
+
+def _previous_intent(tracker: Optional[DialogueStateTracker]) -> Optional[str]:
+    if tracker is None or tracker.latest_message is None:
+        return None
+    return (tracker.latest_message.intent or {}).get("name")
+
+

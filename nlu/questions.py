@@ -1,0 +1,69 @@
+"""Cuts a message into the questions it may hold: "does it hurt and whats the price" is two.
+
+Only places where a cut is *possible* are found here, from words and punctuation; whether a piece is a question of its own is
+decided by the classifier (`nlu.intents`), which sees every contiguous run of pieces.
+"""
+
+import re
+from typing import List
+
+MOST_PIECES = 6
+SHORTEST_PIECE = 2  # words
+
+_OPENER = (
+    r"(?:what|whats|what's|wat|wats|when|whens|where|wheres|who|whos|why|how|hows|which|is|are|do|does|did|can|could|will|would|should|shall|may|am|any|"
+    r"was|were|has|have|got|tell|also|if|i|i'm|im|i've|ive|i'd|my|and|not|need|want|wanna|please|pls|plz|book|cancel|the)"
+)
+_QUESTION = (
+    r"(?:what(?:'?s| is| are| about| if| kind| time| do| does| can| should)|wats?|when(?:'?s| is| can| do| will| should)?|where(?:'?s| is| are| do| can)?|who(?:'?s| is| does| will)?|why (?:do|is|are)|"
+    r"how(?: much| long| many| often| soon| does| do| is| are| far| can| bad| about|'?s)|hows|which|is (?:it|there|that|this|the)|are (?:there|you|u|the|they)|do (?:you|u|i|they|ye|y'all)|does (?:it|this|that|the)|"
+    r"can (?:i|you|u|we|it|they)|could (?:i|you|u|it)|will (?:it|i|they|there|my)|would (?:it|i|you)|should (?:i|we)|am i|any (?:chance|side|discount|risk))"
+)
+# A connector may start a new question when something question-like follows it.
+_CUTS = [
+    re.compile(r"(?<=[.!?;\n])\s*(?=\S)"),
+    re.compile(rf"\s*,?\s+(?=(?:and|also|plus|but|btw|oh and|n|&)\s+{_OPENER}\b)", re.I),
+    re.compile(r"\s*,?\s+(?=(?:also|plus|btw|by the way|another thing|secondly|second|other thing|oh and|and also)\b)", re.I),
+    re.compile(rf",\s*(?={_OPENER}\b)", re.I),
+    re.compile(rf"\s+(?={_QUESTION}\b)", re.I),
+    re.compile(r"\s+(?:-|/|\+)\s+"),
+]
+# "how many times would I …": the verb belongs to the question word before it.
+_INVERTED = re.compile(r"(?:is|are|do|does|can|could|will|would|should|am)\b", re.I)
+_ASKED = re.compile(r"\b(?:what|when|where|who|why|how|which|wats?|hows|whats)\b(?:\s+[\w']+){0,5}\s*$", re.I)
+_LEADING = re.compile(r"^(?:and|also|plus|but|btw|by the way|oh|so|n|&|,|;|-|then)\s+", re.I)
+_NO_CUT_AFTER = re.compile(r"\b(?:know|wonder(?:ing)?|ask(?:ing)?|tell me|see|sure|say|said|idea|about|remember|understand|explain|matter|depends?(?: on)?|just|and|or|me|not|of)\s*$", re.I)
+
+
+def pieces(text: str) -> List[str]:
+    """Split `text` (cleaned) into at most six pieces, in order; joined by a space they give the message back."""
+    marks = {0, len(text)}
+    for cut in _CUTS:
+        for match in cut.finditer(text):
+            before = text[: match.start()]
+            if cut is not _CUTS[0] and _NO_CUT_AFTER.search(before):
+                continue
+            if _INVERTED.match(text, match.end()) and _ASKED.search(before):
+                continue
+            marks.add(match.end())
+    places = sorted(marks)
+    parts = [" ".join(text[a:b].split()) for a, b in zip(places, places[1:])]
+    joined: List[str] = []
+    for part in (p for p in parts if p):
+        too_short = len(part.split()) < SHORTEST_PIECE and not part.endswith("?")
+        if joined and (too_short or len(joined[-1].split()) < SHORTEST_PIECE and not joined[-1].endswith("?")):
+            joined[-1] = f"{joined[-1]} {part}"
+        else:
+            joined.append(part)
+    while len(joined) > MOST_PIECES:
+        shortest = min(range(len(joined) - 1), key=lambda i: len(joined[i]) + len(joined[i + 1]))
+        joined[shortest : shortest + 2] = [f"{joined[shortest]} {joined[shortest + 1]}"]
+    return joined
+
+
+def bare(piece: str) -> str:
+    """A piece without the connector it began with."""
+    previous = None
+    while piece != previous:
+        previous, piece = piece, _LEADING.sub("", piece)
+    return piece

@@ -1,0 +1,123 @@
+"""Typo tolerance: a spaCy pipe that reads "strech marcks" as "stretch marks" without changing what was written.
+
+The corrected, lower-cased word goes to `token.norm_`, its lookup lemma to `token.lemma_`; rulers and the encoder read those.
+A word is changed only when no dictionary has it and it is much rarer than a neighbour one edit away, or unknown altogether and close
+to a long word of the trade.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Dict, Iterable, Optional
+
+import srsly
+from spacy.language import Language
+from spacy.lookups import Lookups
+from spacy.tokens import Doc
+from symspellpy import SymSpell, Verbosity
+
+# Text-speak that no edit distance finds; values may be several words.
+SHORTHAND = {
+    "u": "you", "ur": "your", "r": "are", "y": "why", "n": "and", "pls": "please", "plz": "please", "thx": "thanks", "ty": "thanks", "tnx": "thanks",
+    "wat": "what", "wats": "what is", "whats": "what is", "hows": "how is", "wheres": "where is", "whens": "when is", "whos": "who is", "dont": "do not",
+    "doesnt": "does not", "cant": "can not", "wont": "will not", "isnt": "is not", "im": "i am", "ive": "i have", "id": "i would", "didnt": "did not",
+    "b4": "before", "bf": "boyfriend", "gf": "girlfriend", "appt": "appointment", "appts": "appointments", "apt": "appointment", "tmrw": "tomorrow", "tmr": "tomorrow",
+    "2moro": "tomorrow", "hv": "have", "bcoz": "because", "bc": "because", "coz": "because", "cuz": "because", "cos": "because", "abt": "about", "rn": "right now",
+    "idk": "i do not know", "tho": "though", "thru": "through", "wknd": "weekend", "mins": "minutes", "hrs": "hours", "wks": "weeks", "mths": "months", "yrs": "years",
+    "wanna": "want to", "gonna": "going to", "gotta": "have to", "lemme": "let me", "dunno": "do not know", "txt": "text", "msg": "message", "hw": "how", "mch": "much",
+    "approx": "approximately", "preggo": "pregnant", "preggers": "pregnant", "preg": "pregnant", "bby": "baby", "bb": "baby", "meds": "medicines", "rly": "really",
+    "ppl": "people", "bday": "birthday", "hols": "holidays", "sesh": "session", "mn": "microneedling", "sm": "stretch mark", "sms": "stretch marks", "rf": "radiofrequency",
+    "teh": "the", "hte": "the", "adn": "and", "nad": "and", "yuo": "you", "taht": "that", "scaring": "scarring", "puss": "pus",
+}  # fmt: skip
+RARER_BY = 3.5  # nats: how much rarer a known word must be than its neighbour to count as a slip of the finger
+MAX_CORRECTIONS = 12  # bounds the cost of gibberish
+
+
+class Speller:
+    """Corrects one word at a time against the common words of English and the words of the trade."""
+
+    def __init__(self, common: Dict[str, float], trade: Iterable[str], real: Iterable[str]):
+        """`common`: word → log probability; `trade`: preferred targets; `real`: dictionary words and names. The last two are never changed."""
+        self.common = common
+        self.trade = frozenset(trade)
+        self.real = frozenset(real)
+        self._near = SymSpell(max_dictionary_edit_distance=1, prefix_length=7)
+        self._far = SymSpell(max_dictionary_edit_distance=2, prefix_length=7)
+        for word, logprob in common.items():
+            self._near.create_dictionary_entry(word, max(1, int(2.0 ** (30 + logprob))))
+        for word in self.trade:
+            if len(word) >= 8:
+                self._far.create_dictionary_entry(word, 1000)
+            if len(word) >= 4 and word not in common:
+                self._near.create_dictionary_entry(word, max(1, int(2.0 ** (30 - 11))))
+        self.correct = lru_cache(maxsize=20_000)(self._correct)
+
+    def _correct(self, word: str) -> str:
+        if word in SHORTHAND:
+            return SHORTHAND[word]
+        if len(word) < 4 or len(word) > 24 or not word.isalpha() or word in self.trade or word in self.real:
+            return word
+        own = self.common.get(word)
+        best: Optional[str] = None
+        for found in self._near.lookup(word, Verbosity.ALL, max_edit_distance=1):
+            if found.term == word or found.term[0] != word[0] and sorted(found.term) != sorted(word):
+                continue
+            gain = self.common.get(found.term, -11.0) - (own if own is not None else -17.0)
+            if gain >= RARER_BY and (best is None or self.common.get(found.term, -11.0) > self.common.get(best, -11.0)):
+                best = found.term
+        if best is None and own is None and len(word) >= 8:
+            far = self._far.lookup(word, Verbosity.TOP, max_edit_distance=2)
+            if far and far[0].term[0] == word[0]:
+                best = far[0].term
+        return best or word
+
+
+class SpellingPipe:
+    """spaCy component: sets `norm_` (corrected word) and `lemma_` (its lookup lemma) on every token."""
+
+    def __init__(self) -> None:
+        self.words: Dict[str, float] = {}
+        self.trade: list = []
+        self.real: list = []
+        self.lemmas: Dict[str, str] = {}
+        self.speller: Optional[Speller] = None
+
+    def prepare(self, common: Dict[str, float], trade: Iterable[str], real: Iterable[str], lookups: Lookups) -> None:
+        self.words, self.trade, self.real = common, sorted(set(trade)), sorted(set(real))
+        table = lookups.get_table("lemma_lookup")
+        known = set(common) | set(self.trade)
+        self.lemmas = {w: table[w] for w in known if w in table and table[w] != w}
+        # Two irregulars of the lookup table harm us: "left" (side) and "found" are fine as they are.
+        for word in ("left", "found", "thought", "felt", "saw", "wound", "wounds", "breasts", "goes", "worse", "better", "best", "worst", "less", "more", "most", "data", "media"):
+            self.lemmas.pop(word, None)
+        self.lemmas.update({"breasts": "breast", "boobs": "boob", "scars": "scar", "marks": "mark"})
+        self.speller = Speller(self.words, self.trade, self.real)
+
+    def __call__(self, doc: Doc) -> Doc:
+        if self.speller is None:
+            raise RuntimeError("The spelling pipe has no word list; build the pipeline with nlu.pipeline.")
+        corrections = 0
+        for token in doc:
+            lower = token.text.lower()
+            norm = lower
+            if corrections < MAX_CORRECTIONS:
+                norm = self.speller.correct(lower)
+                corrections += norm != lower
+            token.norm_ = norm
+            token.lemma_ = self.lemmas.get(norm, norm)
+        return doc
+
+    def to_disk(self, path: Path, exclude: Iterable[str] = ()) -> None:
+        path = Path(path)
+        path.mkdir(parents=True, exist_ok=True)
+        srsly.write_gzip_json(path / "spelling.json.gz", {"words": self.words, "trade": self.trade, "real": self.real, "lemmas": self.lemmas})
+
+    def from_disk(self, path: Path, exclude: Iterable[str] = ()) -> "SpellingPipe":
+        data = srsly.read_gzip_json(Path(path) / "spelling.json.gz")
+        self.words, self.trade, self.real, self.lemmas = data["words"], data["trade"], data["real"], data["lemmas"]
+        self.speller = Speller(self.words, self.trade, self.real)
+        return self
+
+
+@Language.factory("spelling")
+def make_spelling(nlp: Language, name: str) -> SpellingPipe:
+    return SpellingPipe()

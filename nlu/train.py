@@ -1,0 +1,70 @@
+"""`make train`: trains when something changed, says what it does, and does nothing in a second when nothing did."""
+
+import hashlib
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Optional
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = ROOT / "var" / "models"
+
+
+def content_hash(root: Path = ROOT) -> str:
+    """Twelve hex digits over everything a model is made from: configuration, domain, data, vocabulary and the components."""
+    digest = hashlib.sha256()
+    files = [root / "config.yml", root / "domain.yml", root / "requirements.txt"]
+    files += sorted((root / "data").rglob("*.yml")) + sorted((root / "nlu").glob("*.py"))
+    for path in files:
+        if path.name in ("sources.yml", "train.py", "__main__.py"):
+            continue
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def current_model(root: Path = ROOT) -> Optional[Path]:
+    """The model of the present content, or None when it has to be trained."""
+    path = root / "var" / "models" / f"stria-{content_hash(root)}.tar.gz"
+    return path if path.exists() else None
+
+
+def train() -> Path:
+    """Train if needed and return the model's path. Exits with a sentence when the data do not make a model."""
+    model = current_model()
+    if model is not None:
+        print(f"The model is up to date: {model.name}")
+        return model
+    print("Training Stria (about three minutes on two cores; only when data, vocabulary or components changed) …", flush=True)
+    started = time.monotonic()
+    from runtime.quiet import log_warnings_only, quieten
+
+    quieten()
+    log_warnings_only()
+    import rasa
+
+    # Rasa's cache keeps older data sets and models for ever; ours is replaced as a whole, so it stays small.
+    os.environ.setdefault("RASA_MAX_CACHE_SIZE", "1000")
+    result = rasa.train(
+        domain=str(ROOT / "domain.yml"),
+        config=str(ROOT / "config.yml"),
+        training_files=str(ROOT / "data"),
+        output=str(MODELS),
+        fixed_model_name=f"stria-{content_hash()}",
+    )
+    if not result.model:
+        sys.exit("Rasa did not produce a model; the lines above say why.")
+    model = Path(result.model)
+    for old in MODELS.glob("stria-*.tar.gz"):
+        if old != model:
+            old.unlink()
+    print(f"Trained in {time.monotonic() - started:.0f} s: {model.name}")
+    return model
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    from runtime.settings import prepare_environment
+
+    prepare_environment()
+    train()

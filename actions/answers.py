@@ -14,7 +14,22 @@ URGENT = ("report_urgent_symptom",)
 SAFETY = (*EMERGENCY, *URGENT, "report_mild_symptom", "express_distress")
 
 # Said in passing: they count only when nothing else was asked.
-COURTESY = ("greet", "thank", "goodbye", "affirm", "deny", "inform", "react_positive", "react_negative", "ask_why", "skip", "go_back", "stop", "repeat", "restart")
+COURTESY = (
+    "greet",
+    "thank",
+    "goodbye",
+    "affirm",
+    "deny",
+    "inform",
+    "react_positive",
+    "react_negative",
+    "ask_why",
+    "skip",
+    "go_back",
+    "stop",
+    "repeat",
+    "restart",
+)
 
 # Shame beside a question: the question first, then a kind word.
 AFTER_THE_QUESTION = ("express_distress",)
@@ -165,7 +180,12 @@ def list_sources(keys: Sequence[str], knowledge: Knowledge) -> Optional[Message]
     rows = source_rows(keys, knowledge)
     if not rows:
         return None
-    grades = {"A": "study or regulator", "B": "health service or professional body", "C": "manufacturer", "D": "a clinic's page: shows practice, proves nothing"}
+    grades = {
+        "A": "study or regulator",
+        "B": "health service or professional body",
+        "C": "manufacturer",
+        "D": "a clinic's page: shows practice, proves nothing",
+    }
     lines = ["This is where that answer comes from:"]
     for row in rows:
         year = f", {row['year']}" if row.get("year") else ""

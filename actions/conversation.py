@@ -24,6 +24,12 @@ def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tur
 
     `parse`: Rasa's parse data with `text`, `intent`, `entities` and `questions`.
     """
+    turn = _reply(parse, memory, knowledge)
+    memory.answered = turn.answered
+    return turn
+
+
+def _reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Turn:
     intents = asked(parse)
     text = str(parse.get("text") or "")
     known = learn(memory, "" if text.startswith("/") else text, intents, parse.get("entities") or [])
@@ -71,6 +77,7 @@ def misunderstood(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge
     """The message was not understood: guesses first, a person the second time in a row."""
     ranking: Sequence[Mapping[str, Any]] = parse.get("intent_ranking") or []
     memory.failures += 1
+    memory.answered = []
     if str(parse.get("text") or "").startswith("/"):  # "something else" was pressed
         memory.failures = max(memory.failures, 2)
     message = answers.clarify(ranking, memory.failures, knowledge)

@@ -1,6 +1,7 @@
 """The Rasa SDK actions: read the tracker, call a pure function, say what it decided."""
 
 import logging
+from abc import ABC, abstractmethod
 from typing import Any, Dict, List
 
 from rasa_sdk import Action, Tracker
@@ -23,7 +24,7 @@ def say(dispatcher: CollectingDispatcher, message: Message) -> None:
         dispatcher.utter_message(json_message=message.data)
 
 
-class ClinicAction(Action):
+class ClinicAction(Action, ABC):
     """Base of all actions: whatever fails inside, the person gets a sentence and a phone number, never silence."""
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
@@ -35,9 +36,9 @@ class ClinicAction(Action):
             dispatcher.utter_message(text=apology())
             return []
 
+    @abstractmethod
     def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
         """What the action does. Returns events."""
-        raise NotImplementedError(f"{type(self).__name__} does nothing yet")
 
 
 def apology() -> str:

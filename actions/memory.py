@@ -14,15 +14,20 @@ _HAD_IT = re.compile(
     r"|\bday (?:\d+|one|two|three|four|five|six|seven)\b(?! plan)|\b\d+ days? (?:after|post|in)\b|\bpost[- ]treatment\b",
     re.I,
 )
-_NOT_YET = re.compile(r"\b(?:before i book|thinking (?:of|about)|considering|not had it|haven'?t had|never had (?:it|microneedling|needling)|if i (?:have|had|get|got) (?:it|this))\b", re.I)
+_NOT_YET = re.compile(
+    r"\b(?:before i book|thinking (?:of|about)|considering|not had it|haven'?t had|never had (?:it|microneedling|needling)|if i (?:have|had|get|got) (?:it|this))\b",
+    re.I,
+)
 
 
 @dataclass
 class Memory:
-    """`known`: canonical facts about the person; `shown`: intents answered so far; `last`: those of the last turn."""
+    """`known`: canonical facts about the person; `shown`: intents answered so far; `answered`: those of the last turn;
+    `last` and `cited`: the last questions answered and their sources, small talk left out."""
 
     known: Dict[str, List[str]] = field(default_factory=dict)
     shown: List[str] = field(default_factory=list)
+    answered: List[str] = field(default_factory=list)
     last: List[str] = field(default_factory=list)
     offered: List[str] = field(default_factory=list)
     cited: List[str] = field(default_factory=list)

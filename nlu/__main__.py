@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from runtime.settings import prepare_environment  # noqa: E402
+from runtime.settings import prepare_environment
 
 RANKED = 5
 

@@ -50,9 +50,7 @@ def export(model: Any, folder: Path, int8: bool = True) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
 
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, None], tf.int64, name="input_ids"), tf.TensorSpec([None, None], tf.int64, name="attention_mask")]
-    )
+    @tf.function(input_signature=[tf.TensorSpec([None, None], tf.int64, name="input_ids"), tf.TensorSpec([None, None], tf.int64, name="attention_mask")])
     def forward(input_ids: Any, attention_mask: Any) -> Any:
         states = model(input_ids=input_ids, attention_mask=attention_mask, training=False).last_hidden_state
         return tf.identity(states, name="states")

@@ -20,13 +20,14 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from spacy.tokens import Doc
 
-from nlu import encoder, segmentation
+from nlu import encoder, pipeline, segmentation
 from nlu.questions import bare, pieces
 from nlu.reader import DOC
 from nlu.sparse import SparseModel
 
 QUESTIONS = "questions"
 RANKING = "intent_ranking"
+UNREADABLE = "out_of_scope"  # with confidence 0: nlu.fallback turns it into "not understood"
 HINTED = ("condition", "medicine", "allergen", "treatment", "product", "symptom", "skin_tone", "water")
 _HINT_WORD = {"skin_tone": "skin tone", "water": "bathing"}
 
@@ -62,7 +63,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 class IntentClassifier(GraphComponent):
     """Sets `intent`, `intent_ranking` (ten best) and `questions` (text, intent, confidence of each) on a message."""
 
-    def __init__(self, config: Dict[str, Any], storage: Optional[ModelStorage] = None, resource: Optional[Resource] = None):
+    def __init__(self, config: Dict[str, Any], storage: Any = None, resource: Any = None):
         self.config = config
         self._storage, self._resource = storage, resource
         self.classes: List[str] = []
@@ -81,12 +82,13 @@ class IntentClassifier(GraphComponent):
             "seed": 20,
             "sparse_share": 0.5,  # weight of the linear model in the mixed log probabilities
             "temperature": 1.0,
-            "split_cost": 2.0,  # nats a further question must gain (nlu.segmentation)
+            "split_cost": 3.5,  # nats a further question must gain (nlu.segmentation)
         }
 
     @classmethod
     def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
-        return encoder.OFFICIAL_SHA256
+        """Rasa compares this class's own text only; what it is trained with lives in other files too."""
+        return encoder.OFFICIAL_SHA256 + pipeline.content_hash("encoder.py", "finetune.py", "sparse.py", "intents.py")
 
     @classmethod
     def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "IntentClassifier":
@@ -158,10 +160,10 @@ class IntentClassifier(GraphComponent):
 
     def _process(self, message: Message, before: Optional[str]) -> None:
         doc: Doc = message.get(DOC)
-        if doc is None or not any(t.text.strip() for t in doc):
-            empty = {"name": "out_of_scope", "confidence": 1.0}
-            message.set(INTENT, empty, add_to_output=True)
-            message.set(RANKING, [empty], add_to_output=True)
+        if doc is None or not any(c.isalnum() for t in doc for c in t.norm_):
+            # Nothing but punctuation, emoji or white space: there is nothing to guess from.
+            message.set(INTENT, {"name": UNREADABLE, "confidence": 0.0}, add_to_output=True)
+            message.set(RANKING, [], add_to_output=True)
             message.set(QUESTIONS, [], add_to_output=True)
             return
         parts = segmentation.spans(doc, pieces(doc.text))
@@ -183,5 +185,3 @@ def _previous_intent(tracker: Optional[DialogueStateTracker]) -> Optional[str]:
     if tracker is None or tracker.latest_message is None:
         return None
     return (tracker.latest_message.intent or {}).get("name")
-
-

@@ -6,15 +6,17 @@ Built into a folder named after the content it is made from, so that a changed w
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Dict, Iterable, List, Set
+from typing import Any, Dict, List, Set
 
 import spacy
 import srsly
 from spacy.language import Language
 from spacy.lookups import load_lookups
 
-from nlu import spelling  # noqa: F401  (registers the "spelling" factory)
-from nlu import vocabulary
+from nlu import (
+    spelling,  # noqa: F401  (registers the "spelling" factory)
+    vocabulary,
+)
 
 ROOT = vocabulary.ROOT
 CACHE = ROOT / "var" / "nlu"
@@ -22,19 +24,84 @@ COMMON_ENGLISH = 30_000  # most frequent words that count as spelt right
 PARTS = ("text.py", "vocabulary.py", "spelling.py", "pipeline.py")
 
 # Words of the trade that no vocabulary table holds but that must survive spelling correction.
-TRADE_WORDS = """
-microneedling microneedle microneedles needling needle needles needled dermaroller dermapen dermarolling skinpen striae stretchmark stretchmarks striation striations
-collagen elastin fitzpatrick hyperpigmentation pigmentation downtime aftercare contraindication contraindications consult consultation
-practitioner aesthetician esthetician dermatologist keloid keloids scarring numbing lidocaine moisturiser moisturizer sunscreen sunbed bruising flaking scabbing
-pus oozing weepy swollen blister blisters abortion postpartum breastfeeding breastfeed pumping csection caesarean cesarean tummy bum boobs thighs calves
-reschedule cancel booking deposit instalments klarna clearpay gdpr
-""".split()
+TRADE_WORDS = [
+    "microneedling",
+    "microneedle",
+    "microneedles",
+    "needling",
+    "needle",
+    "needles",
+    "needled",
+    "dermaroller",
+    "dermapen",
+    "dermarolling",
+    "skinpen",
+    "striae",
+    "stretchmark",
+    "stretchmarks",
+    "striation",
+    "striations",
+    "collagen",
+    "elastin",
+    "fitzpatrick",
+    "hyperpigmentation",
+    "pigmentation",
+    "downtime",
+    "aftercare",
+    "contraindication",
+    "contraindications",
+    "consult",
+    "consultation",
+    "practitioner",
+    "aesthetician",
+    "esthetician",
+    "dermatologist",
+    "keloid",
+    "keloids",
+    "scarring",
+    "numbing",
+    "lidocaine",
+    "moisturiser",
+    "moisturizer",
+    "sunscreen",
+    "sunbed",
+    "bruising",
+    "flaking",
+    "scabbing",
+    "pus",
+    "oozing",
+    "weepy",
+    "swollen",
+    "blister",
+    "blisters",
+    "abortion",
+    "postpartum",
+    "breastfeeding",
+    "breastfeed",
+    "pumping",
+    "csection",
+    "caesarean",
+    "cesarean",
+    "tummy",
+    "bum",
+    "boobs",
+    "thighs",
+    "calves",
+    "reschedule",
+    "cancel",
+    "booking",
+    "deposit",
+    "instalments",
+    "klarna",
+    "clearpay",
+    "gdpr",
+]
 
 
-def content_hash(*extra: Iterable[Path]) -> str:
-    """Twelve hex digits over everything the pipeline is made from."""
+def content_hash(*parts: str) -> str:
+    """Twelve hex digits over everything the pipeline is made from, and the further files `parts` of this folder."""
     digest = hashlib.sha256(spacy.__version__.encode())
-    files = [*sorted(vocabulary.FOLDER.glob("*.yml")), *(ROOT / "nlu" / part for part in PARTS)]
+    files = [*sorted(vocabulary.FOLDER.glob("*.yml")), *(ROOT / "nlu" / part for part in (*PARTS, *parts))]
     for path in files:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -67,12 +134,12 @@ def build(tables: vocabulary.Vocabulary) -> Language:
     """A fresh pipeline over `tables`; every ruler entity carries its canonical value in `ent_id_`."""
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer", config={"punct_chars": [".", "!", "?", "\n", "…", "।"]})
-    spell = nlp.add_pipe("spelling")
+    spell: Any = nlp.add_pipe("spelling")
     # Letters only: "n't" and the like would otherwise be corrected away.
     trade = {w for values in tables.values() for names in values.values() for n in names for w in n.split() if w.isalpha() and len(w) > 2}
     common = common_words()
     spell.prepare(common, trade | set(TRADE_WORDS), real_words(common), load_lookups("en", ["lemma_lookup"]))
-    ruler = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LEMMA"})
+    ruler: Any = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LEMMA"})
     patterns: List[dict] = [
         {"label": label, "pattern": name, "id": value} for label, values in tables.items() for value, names in values.items() for name in names
     ]

@@ -25,14 +25,20 @@ _CUTS = [
     re.compile(rf"\s*,?\s+(?=(?:and|also|plus|but|btw|oh and|n|&)\s+{_OPENER}\b)", re.I),
     re.compile(r"\s*,?\s+(?=(?:also|plus|btw|by the way|another thing|secondly|second|other thing|oh and|and also)\b)", re.I),
     re.compile(rf",\s*(?={_OPENER}\b)", re.I),
-    re.compile(rf"\s+(?={_QUESTION}\b)", re.I),
+    re.compile(r"\s*,?\s+(?=or\s+(?:would|could|can|is|are|do|does|should|will|shall|what|how|just)\b)", re.I),
+    re.compile(r"\s*,?\s+(?=and\s+(?:then|take|delete|tell|give|whether|duration|price|cost|prices|costs|sun|gym|how|what)\b)", re.I),
     re.compile(r"\s+(?:-|/|\+)\s+"),
+    re.compile(rf"\s+(?={_QUESTION}\b)", re.I),
 ]
+_RUN_ON = _CUTS[-1]  # no word and no mark joins the two questions
 # "how many times would I …": the verb belongs to the question word before it.
 _INVERTED = re.compile(r"(?:is|are|do|does|can|could|will|would|should|am)\b", re.I)
 _ASKED = re.compile(r"\b(?:what|when|where|who|why|how|which|wats?|hows|whats)\b(?:\s+[\w']+){0,5}\s*$", re.I)
 _LEADING = re.compile(r"^(?:and|also|plus|but|btw|by the way|oh|so|n|&|,|;|-|then)\s+", re.I)
-_NO_CUT_AFTER = re.compile(r"\b(?:know|wonder(?:ing)?|ask(?:ing)?|tell me|see|sure|say|said|idea|about|remember|understand|explain|matter|depends?(?: on)?|just|and|or|me|not|of)\s*$", re.I)
+_NO_CUT_AFTER = re.compile(
+    r"\b(?:know|wonder(?:ing)?|ask(?:ing)?|tell me|see|sure|say|said|idea|about|remember|understand|explain|matter|depends?(?: on)?|just|and|or|me|not|of)\s*$",
+    re.I,
+)
 
 
 def pieces(text: str) -> List[str]:
@@ -41,9 +47,9 @@ def pieces(text: str) -> List[str]:
     for cut in _CUTS:
         for match in cut.finditer(text):
             before = text[: match.start()]
-            if cut is not _CUTS[0] and _NO_CUT_AFTER.search(before):
+            if cut is _RUN_ON and _NO_CUT_AFTER.search(before):
                 continue
-            if _INVERTED.match(text, match.end()) and _ASKED.search(before):
+            if cut is _RUN_ON and _INVERTED.match(text, match.end()) and _ASKED.search(before):
                 continue
             marks.add(match.end())
     places = sorted(marks)
@@ -51,7 +57,7 @@ def pieces(text: str) -> List[str]:
     joined: List[str] = []
     for part in (p for p in parts if p):
         too_short = len(part.split()) < SHORTEST_PIECE and not part.endswith("?")
-        if joined and (too_short or len(joined[-1].split()) < SHORTEST_PIECE and not joined[-1].endswith("?")):
+        if joined and (too_short or (len(joined[-1].split()) < SHORTEST_PIECE and not joined[-1].endswith("?"))):
             joined[-1] = f"{joined[-1]} {part}"
         else:
             joined.append(part)

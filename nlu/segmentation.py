@@ -22,7 +22,7 @@ FLOOR = 2e-3
 # Said in passing; they never make a message "two questions".
 PASSING = frozenset(
     ["greet", "thank", "goodbye", "affirm", "deny", "inform", "react_positive", "react_negative", "repeat", "ask_why", "skip", "go_back", "stop"]
-    + ["restart", "ask_more", "ask_sources", "express_distress", "out_of_scope", "ask_capabilities"]
+    + ["restart", "ask_more", "ask_sources", "out_of_scope", "ask_capabilities"]
 )
 FRAGMENT = 6  # tokens: up to here the question before helps to read a message
 SAME_TOPIC = 2.0
@@ -66,7 +66,8 @@ def runs(doc: Doc, parts: Sequence[Span]) -> Tuple[List[Span], Dict[Tuple[int, i
     """Every contiguous run of pieces, and where (first, last) is found among them. A single piece needs no further look."""
     if len(parts) < 2:
         return [], {}
-    every, table = [], {}
+    every: List[Span] = []
+    table: Dict[Tuple[int, int], int] = {}
     for first in range(len(parts)):
         for last in range(first, len(parts)):
             table[first, last] = len(every)
@@ -82,8 +83,10 @@ def segment(
     text = " ".join(p.text for p in parts)
     if len(parts) < 2:
         return [Question(text, top, float(whole[top]))]
+    courtesy = np.array([c in PASSING for c in classes])
+    passing = [_is_passing(chances[table[i, i]], courtesy) for i in range(len(parts))]
+    chances = np.array([row if _is_passing(row, courtesy) else _without(row, courtesy) for row in chances])
     costs = -np.log(np.maximum(np.array([chances[table[i, i]] for i in range(len(parts))]), FLOOR))
-    passing = [classes[int(chances[table[i, i]].argmax())] in PASSING for i in range(len(parts))]
     # best[j] = (cost, questions) explaining pieces 0 … j-1
     best: List[Tuple[float, List[Tuple[int, int]]]] = [(0.0, [])]
     for last in range(len(parts)):
@@ -110,6 +113,16 @@ def segment(
     if len(found) < 2:
         return [Question(text, top, float(whole[top]))]
     return found[:MOST_QUESTIONS]
+
+
+def _is_passing(row: np.ndarray, courtesy: np.ndarray) -> bool:
+    """A piece counts as courtesy only when that is likelier than not; a hazy one is part of a question."""
+    return bool(row[courtesy].sum() >= 0.5)
+
+
+def _without(row: np.ndarray, courtesy: np.ndarray) -> np.ndarray:
+    kept = np.where(courtesy, 0.0, row)
+    return kept / max(float(kept.sum()), 1e-9)
 
 
 def with_context(chances: np.ndarray, classes: Sequence[str], before: Optional[str], groups: Mapping[str, str], tokens: int) -> np.ndarray:

@@ -25,7 +25,9 @@ SHORTHAND = {
     "idk": "i do not know", "tho": "though", "thru": "through", "wknd": "weekend", "mins": "minutes", "hrs": "hours", "wks": "weeks", "mths": "months", "yrs": "years",
     "wanna": "want to", "gonna": "going to", "gotta": "have to", "lemme": "let me", "dunno": "do not know", "txt": "text", "msg": "message", "hw": "how", "mch": "much",
     "approx": "approximately", "preggo": "pregnant", "preggers": "pregnant", "preg": "pregnant", "bby": "baby", "bb": "baby", "meds": "medicines", "rly": "really",
-    "ppl": "people", "bday": "birthday", "hols": "holidays", "sesh": "session", "mn": "microneedling", "sm": "stretch mark", "sms": "stretch marks", "rf": "radiofrequency",
+    "ppl": "people", "bday": "birthday", "hols": "holidays", "sesh": "session", "mn": "microneedling", "sm": "stretch mark",
+    "sms": "stretch marks", "rf": "radiofrequency",
+    "👍": "yes", "👌": "yes", "👎": "no", "🙏": "thank you", "❤": "thank you", "👋": "hello",
     "teh": "the", "hte": "the", "adn": "and", "nad": "and", "yuo": "you", "taht": "that", "scaring": "scarring", "puss": "pus",
 }  # fmt: skip
 RARER_BY = 3.5  # nats: how much rarer a known word must be than its neighbour to count as a slip of the finger
@@ -59,7 +61,7 @@ class Speller:
         own = self.common.get(word)
         best: Optional[str] = None
         for found in self._near.lookup(word, Verbosity.ALL, max_edit_distance=1):
-            if found.term == word or found.term[0] != word[0] and sorted(found.term) != sorted(word):
+            if found.term == word or (found.term[0] != word[0] and sorted(found.term) != sorted(word)):
                 continue
             gain = self.common.get(found.term, -11.0) - (own if own is not None else -17.0)
             if gain >= RARER_BY and (best is None or self.common.get(found.term, -11.0) > self.common.get(best, -11.0)):
@@ -87,7 +89,26 @@ class SpellingPipe:
         known = set(common) | set(self.trade)
         self.lemmas = {w: table[w] for w in known if w in table and table[w] != w}
         # Two irregulars of the lookup table harm us: "left" (side) and "found" are fine as they are.
-        for word in ("left", "found", "thought", "felt", "saw", "wound", "wounds", "breasts", "goes", "worse", "better", "best", "worst", "less", "more", "most", "data", "media"):
+        for word in (
+            "left",
+            "found",
+            "thought",
+            "felt",
+            "saw",
+            "wound",
+            "wounds",
+            "breasts",
+            "goes",
+            "worse",
+            "better",
+            "best",
+            "worst",
+            "less",
+            "more",
+            "most",
+            "data",
+            "media",
+        ):
             self.lemmas.pop(word, None)
         self.lemmas.update({"breasts": "breast", "boobs": "boob", "scars": "scar", "marks": "mark"})
         self.speller = Speller(self.words, self.trade, self.real)

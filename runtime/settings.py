@@ -27,7 +27,7 @@ def prepare_environment() -> None:
     if file.exists():
         for line in file.read_text(encoding="utf-8").splitlines():
             name, mark, value = line.partition("=")
-            if mark and not name.lstrip().startswith("#"):
+            if mark and value.strip() and not name.lstrip().startswith("#"):
                 os.environ.setdefault(name.strip(), value.strip())
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
@@ -52,8 +52,10 @@ def actions_url() -> str:
 
 def conversations_db() -> str:
     """SQLite file that holds the conversations."""
-    return os.environ.get("STRIA_CONVERSATIONS_DB", str(VAR / "conversations.sqlite3"))
+    return os.environ.get("STRIA_CONVERSATIONS_DB") or str(VAR / "conversations.sqlite3")
 
 
 def log_level() -> str:
-    return os.environ.get("STRIA_LOG_LEVEL", "WARNING").upper()
+    """Never below INFO: at DEBUG Rasa writes what people say into its log."""
+    level = os.environ.get("STRIA_LOG_LEVEL", "WARNING").upper()
+    return level if level in ("INFO", "WARNING", "ERROR", "CRITICAL") else "WARNING"

@@ -1,0 +1,40 @@
+# `make run` and `make test` are the only set-up there is; each prepares what it needs.
+PYTHON3 ?= python3
+PY := .venv/bin/python
+
+.PHONY: run chat test check train report bench lock prepare prepare-dev
+
+run: prepare          ## prepare, train if needed, serve on loopback (REST=1 also opens the plain rest channel)
+	@$(PY) -m nlu.train
+	@$(PY) -m runtime.server $(if $(REST),--rest)
+
+chat: prepare         ## the same assistant in the terminal
+	@$(PY) -m channels.terminal
+
+test: check train     ## everything; the quick tests have run first
+	@$(PY) -m pytest -m model
+
+check: prepare-dev    ## lint, types and the tests that need no model
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m pytest -m "not model"
+
+train: prepare        ## train if data, vocabulary or components changed
+	@$(PY) -m nlu.train
+
+report: train         ## NLU report with pictures in var/report/
+	@$(PY) -m nlu.report
+
+bench: train          ## speed beside a bare Rasa bot, in var/bench/
+	@$(PY) -m bench.turns
+
+lock: prepare         ## write the hash-locked requirements anew
+	@.uv/bin/uv pip compile -q requirements.in --override overrides.txt --generate-hashes --no-header --python-version 3.10 -o requirements.txt
+	@.uv/bin/uv pip compile -q requirements-dev.in --override overrides.txt --generate-hashes --no-header --python-version 3.10 -c requirements.txt -o requirements-dev.txt
+
+prepare:
+	@$(PYTHON3) runtime/bootstrap.py
+
+prepare-dev:
+	@$(PYTHON3) runtime/bootstrap.py --dev

@@ -1,0 +1,1 @@
+"""Where Stria talks: one connector a platform, one renderer for all."""

@@ -1,0 +1,108 @@
+"""Prepares a fresh machine: finds a Python 3.10 that really starts, fetches uv into the project, installs the locked packages.
+
+Runs under any Python from 3.6 on, with nothing but the standard library. A second run takes well under a second.
+"""
+
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+PYTHON = os.path.join(VENV, "bin", "python")
+UV_HOME = os.path.join(ROOT, ".uv")
+UV = os.path.join(UV_HOME, "bin", "uv")
+WANTED = "3.10"
+
+
+def starts(python):
+    """True if `python` runs and is a Python 3.10. A shim that only prints an error does not."""
+    code = "import sys, ssl, sqlite3, venv; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and done.stdout.decode().strip() == WANTED
+
+
+def find_python():
+    """A Python 3.10 of this machine: $PYTHON310, every python3.10 on PATH, pyenv's; None if no one starts."""
+    candidates = [os.environ.get("PYTHON310")]
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        candidates.append(os.path.join(folder, "python3.10"))
+    candidates += sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.10*/bin/python")), reverse=True)
+    candidates += [sys.executable]
+    for candidate in candidates:
+        if candidate and os.path.exists(candidate) and starts(candidate):
+            return candidate
+    return None
+
+
+def run(command, why):
+    """Run a command; on failure end with what was tried and what to do."""
+    if subprocess.call(command, cwd=ROOT) != 0:
+        sys.exit("Stria could not %s. The command was:\n  %s\nThe lines above say why; the project folder is otherwise unchanged." % (why, " ".join(command)))
+
+
+def fetch_uv():
+    """Install the locked uv into .uv/, without touching the machine's own packages."""
+    lock = os.path.join(ROOT, "requirements-uv.txt")
+    if os.path.exists(UV) and stamp_is(os.path.join(UV_HOME, "stamp"), lock):
+        return
+    print("Fetching uv into .uv/ …", flush=True)
+    shutil.rmtree(UV_HOME, ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "-r", lock]
+    if subprocess.call([sys.executable, "-m", "venv", UV_HOME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
+        pip[0] = os.path.join(UV_HOME, "bin", "python")
+        run(pip, "install uv")
+    else:  # Debian without python3-venv
+        shutil.rmtree(UV_HOME, ignore_errors=True)
+        run([*pip, "--target", UV_HOME], "install uv")
+    write_stamp(os.path.join(UV_HOME, "stamp"), lock)
+
+
+def digest(*files):
+    """Content hash of files."""
+    total = hashlib.sha256()
+    for name in files:
+        with open(name, "rb") as file:
+            total.update(file.read())
+    return total.hexdigest()
+
+
+def stamp_is(stamp, *files):
+    try:
+        with open(stamp) as file:
+            return file.read() == digest(*files)
+    except OSError:
+        return False
+
+
+def write_stamp(stamp, *files):
+    with open(stamp, "w") as file:
+        file.write(digest(*files))
+
+
+def main(arguments):
+    """`bootstrap.py [--dev]`: with --dev also what tests and checks need."""
+    locks = [os.path.join(ROOT, "requirements-dev.txt" if "--dev" in arguments else "requirements.txt")]
+    stamp = os.path.join(VENV, "stamp")
+    both = [os.path.join(ROOT, "requirements-dev.txt")]
+    if os.path.exists(PYTHON) and (stamp_is(stamp, *locks) or stamp_is(stamp, *both)) and starts(PYTHON):
+        return
+    fetch_uv()
+    if not (os.path.exists(PYTHON) and starts(PYTHON)):
+        python = find_python()
+        if python is None:
+            print("No Python 3.10 starts on this machine; asking uv for one …", flush=True)
+        run([UV, "venv", "--quiet", "--clear", "--python", python or WANTED, VENV], "make a Python 3.10 environment (set PYTHON310 to one that starts)")
+    print("Installing the locked packages (the first time takes about a minute) …", flush=True)
+    run([UV, "pip", "sync", "--quiet", "--require-hashes", "--python", PYTHON, *locks], "install the packages")
+    write_stamp(stamp, *locks)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

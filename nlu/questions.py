@@ -4,6 +4,7 @@ Only places where a cut is *possible* are found here, from words and punctuation
 decided by the classifier (`nlu.intents`), which sees every contiguous run of pieces.
 """
 
+import itertools
 import re
 from typing import List
 
@@ -53,7 +54,7 @@ def pieces(text: str) -> List[str]:
                 continue
             marks.add(match.end())
     places = sorted(marks)
-    parts = [" ".join(text[a:b].split()) for a, b in zip(places, places[1:])]
+    parts = [" ".join(text[a:b].split()) for a, b in itertools.pairwise(places)]
     joined: List[str] = []
     for part in (p for p in parts if p):
         too_short = len(part.split()) < SHORTEST_PIECE and not part.endswith("?")

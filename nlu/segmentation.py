@@ -5,6 +5,7 @@ itself has a flat distribution and goes anywhere for little; a real second quest
 one's intent. Each further question costs `split_cost` nats. Contiguous runs, found by dynamic programming over at most six pieces.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +22,26 @@ FLOOR = 2e-3
 
 # Said in passing; they never make a message "two questions".
 PASSING = frozenset(
-    ["greet", "thank", "goodbye", "affirm", "deny", "inform", "react_positive", "react_negative", "repeat", "ask_why", "skip", "go_back", "stop"]
-    + ["restart", "ask_more", "ask_sources", "out_of_scope", "ask_capabilities"]
+    [
+        "greet",
+        "thank",
+        "goodbye",
+        "affirm",
+        "deny",
+        "inform",
+        "react_positive",
+        "react_negative",
+        "repeat",
+        "ask_why",
+        "skip",
+        "go_back",
+        "stop",
+        "restart",
+        "ask_more",
+        "ask_sources",
+        "out_of_scope",
+        "ask_capabilities",
+    ]
 )
 FRAGMENT = 6  # tokens: up to here the question before helps to read a message
 SAME_TOPIC = 2.0
@@ -59,7 +78,7 @@ def spans(doc: Doc, parts: Sequence[str]) -> List[Span]:
         starts.append(seen)
         seen += sum(not c.isspace() for c in token.text)
     cuts = sorted({next((i for i, s in enumerate(starts) if s >= b), len(doc)) for b in bounds} | {len(doc)})
-    return [doc[a:b] for a, b in zip(cuts, cuts[1:]) if any(not t.is_space for t in doc[a:b])]
+    return [doc[a:b] for a, b in itertools.pairwise(cuts) if any(not t.is_space for t in doc[a:b])]
 
 
 def runs(doc: Doc, parts: Sequence[Span]) -> Tuple[List[Span], Dict[Tuple[int, int], int]]:

@@ -3,6 +3,7 @@
 Pure and small, because it runs on every span of every message: a dictionary look-up per feature and one gather of weights.
 """
 
+import itertools
 from collections import Counter
 from typing import Dict, List, Sequence, Tuple
 
@@ -15,7 +16,7 @@ def features(text: str, labels: str = "") -> List[str]:
     """Words, neighbouring word pairs and character 2–4-grams inside padded words; label pseudo-words as they are."""
     words = text[:LONGEST].split()
     found = [f"w {w}" for w in words]
-    found += [f"w {a} {b}" for a, b in zip(words, words[1:])]
+    found += [f"w {a} {b}" for a, b in itertools.pairwise(words)]
     found += [f"w {a} _ {b}" for a, b in zip(words, words[2:])]
     for word in words:
         padded = f" {word} "

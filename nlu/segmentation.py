@@ -22,26 +22,8 @@ FLOOR = 2e-3
 
 # Said in passing; they never make a message "two questions".
 PASSING = frozenset(
-    [
-        "greet",
-        "thank",
-        "goodbye",
-        "affirm",
-        "deny",
-        "inform",
-        "react_positive",
-        "react_negative",
-        "repeat",
-        "ask_why",
-        "skip",
-        "go_back",
-        "stop",
-        "restart",
-        "ask_more",
-        "ask_sources",
-        "out_of_scope",
-        "ask_capabilities",
-    ]
+    """greet thank goodbye affirm deny inform react_positive react_negative repeat ask_why skip go_back stop restart
+    ask_more ask_sources ask_capabilities out_of_scope""".split()
 )
 FRAGMENT = 6  # tokens: up to here the question before helps to read a message
 SAME_TOPIC = 2.0

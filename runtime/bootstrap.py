@@ -33,6 +33,8 @@ def find_python():
     candidates = [os.environ.get("PYTHON310")]
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         candidates.append(os.path.join(folder, "python3.10"))
+        if os.path.basename(folder) == "shims":  # pyenv, wherever it lives: what its shims would start
+            candidates += sorted(glob.glob(os.path.join(os.path.dirname(folder), "versions", "3.10*", "bin", "python")), reverse=True)
     candidates += sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.10*/bin/python")), reverse=True)
     candidates += [sys.executable]
     for candidate in candidates:

@@ -1,5 +1,6 @@
 """Which answers a message gets, in which order, and how they read: pure functions from what was asked to what is said."""
 
+import re
 import string
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
@@ -109,9 +110,17 @@ class _Strict(string.Formatter):
         return kwargs[key]
 
 
+_OPENS_A_SENTENCE = re.compile(r"(^|\n|[.!?] )\{(\w+)\}")
+
+
 def fill(text: str, facts: Mapping[str, str]) -> str:
-    """Put the clinic's facts into `text`; a full stop that the fact already has is not doubled, a sentence start is capitalised."""
-    filled = _Strict().vformat(text, (), facts)
+    """Put the clinic's facts into `text`: a fact that opens a sentence gets a capital, a full stop it brings is not doubled."""
+
+    def capital(match: Any) -> str:
+        fact = facts.get(match[2], match[0])
+        return match[1] + (fact[:1].upper() + fact[1:]).replace("{", "{{").replace("}", "}}") if match[2] in facts else match[0]
+
+    filled = _Strict().vformat(_OPENS_A_SENTENCE.sub(capital, text), (), facts)
     return filled.replace("..", ".").replace(". .", ".").strip()
 
 
@@ -146,17 +155,18 @@ class Turn:
     sources: List[str]
 
 
-def compose(asked: Iterable[str], known: Known, shown: Sequence[str], knowledge: Knowledge, greeted: bool = False) -> Turn:
+def compose(asked: Iterable[str], known: Known, shown: Sequence[str], knowledge: Knowledge, greeted: bool = False, deeper: bool = False) -> Turn:
     """Answer every question of a message once.
 
-    `shown`: intents answered earlier in this conversation. An answer asked for again brings its longer form if it has one.
+    `shown`: intents answered earlier in this conversation. An answer asked for again brings its longer form if it has one;
+    `deeper` asks for that form outright.
     """
     facts = knowledge.facts()
     chosen = choose(asked, knowledge)
     messages, cited = [], []
     for intent in chosen:
         answer = knowledge.answers[intent]
-        again = intent in shown and bool(answer.more) and intent not in SAFETY
+        again = bool(answer.more) and (deeper or (intent in shown and intent not in SAFETY))
         parts, keys = ([answer.more], list(answer.more_sources)) if again else ([answer.text], list(answer.sources))
         for addition in additions(answer, known):
             parts.append(addition.text)

@@ -6,6 +6,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from zoneinfo import ZoneInfo
 
 import yaml
+from jsonschema import Draft7Validator
+from jsonschema.exceptions import best_match
 
 ROOT = Path(__file__).resolve().parent.parent
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -15,18 +17,53 @@ class ClinicFileError(ValueError):
     """`clinic.yml` cannot be used; the message says which line to mend."""
 
 
+_TEXT = {"type": "string", "minLength": 1}
+_DAY = {"type": ["array", "null"], "items": {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d ?- ?([01]\d|2[0-3]):[0-5]\d$"}}
+
+
+def _part(texts: str, **others: Any) -> Dict[str, Any]:
+    """A mapping whose values `texts` (names, space between) are texts and which has `others` besides."""
+    properties = {**dict.fromkeys(texts.split(), _TEXT), **others}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_NUMBER = {"type": "number", "minimum": 0}
+SCHEMA: Dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "clinic": _part("name country time_zone phone email website address directions transport parking"),
+        "emergency": {"type": "object", "additionalProperties": _part("number urgent crisis")},
+        "opening_hours": {"type": "object", "properties": dict.fromkeys(DAYS, _DAY), "additionalProperties": False},
+        "prices": _part("currency note", consultation=_NUMBER, per_session={"type": "object", "minProperties": 1, "additionalProperties": _NUMBER}),
+        "payment": _part("methods instalments insurance deposit refunds"),
+        "policies": _part("late companions photos no_result", cancellation_hours=_NUMBER, late_minutes=_NUMBER, minimum_age=_NUMBER),
+        "consultation": _part("how", minutes=_NUMBER),
+        "practitioners": {"type": "array", "minItems": 1, "items": _part("name role")},
+        "practitioner_choice": _TEXT,
+        "treatment": _part("device session_minutes waiting others"),
+        "privacy": _part("contact", retention_days=_NUMBER),
+    },
+}
+SCHEMA["required"] = list(SCHEMA["properties"])
+
+
 def read_clinic(path: Path = ROOT / "clinic.yml") -> Dict[str, Any]:
-    """Parse `clinic.yml`. Raises ClinicFileError with a sentence the clinic can act on."""
+    """Parse and check `clinic.yml`. Raises ClinicFileError with a sentence the clinic can act on."""
     try:
         clinic = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ClinicFileError(f"{path.name} could not be read: {error}") from error
-    missing = [part for part in ("clinic", "emergency", "opening_hours", "prices", "policies", "privacy") if part not in (clinic or {})]
-    if missing:
-        raise ClinicFileError(f"{path.name} lacks the part(s) {', '.join(missing)}.")
-    country = clinic["clinic"].get("country")
+    problem = best_match(Draft7Validator(SCHEMA).iter_errors(clinic))
+    if problem is not None:
+        place = " → ".join(str(step) for step in problem.absolute_path) or "the file as a whole"
+        raise ClinicFileError(f"{path.name}, at {place}: {problem.message}.")
+    country = clinic["clinic"]["country"]
     if country not in clinic["emergency"]:
         raise ClinicFileError(f"{path.name} names the country {country!r}, but `emergency` has no numbers for it.")
+    try:
+        ZoneInfo(clinic["clinic"]["time_zone"])
+    except (ValueError, OSError, KeyError) as error:
+        raise ClinicFileError(f"{path.name} names the time zone {clinic['clinic']['time_zone']!r}, which does not exist.") from error
     return clinic
 
 

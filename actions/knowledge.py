@@ -4,7 +4,7 @@ Files are looked at again when their time stamp changes, so a corrected answer o
 """
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
@@ -46,7 +46,6 @@ class Knowledge:
     titles: Dict[str, str]
     sources: Dict[str, Dict[str, Any]]
     clinic: Dict[str, Any]
-    phrases: Dict[str, str] = field(default_factory=dict)
 
     def facts(self) -> Dict[str, str]:
         return facts.facts(self.clinic)
@@ -70,6 +69,8 @@ def read_answers(folder: Path = ROOT / "data") -> Dict[str, Answer]:
     answers: Dict[str, Answer] = {}
     for path in sorted(folder.glob("*.yml")):
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a safe loader)
+        if not content:
+            raise ValueError(f"{path.name} is empty.")
         for name, variations in (content.get("responses") or {}).items():
             intent = name[len("utter_") :]
             answers[intent] = _answer(intent, variations[0])
@@ -79,7 +80,10 @@ def read_answers(folder: Path = ROOT / "data") -> Dict[str, Answer]:
 def read_titles(path: Path = ROOT / "data" / "intent_titles.csv") -> Dict[str, str]:
     """Intent → the human title shown on buttons."""
     with path.open(encoding="utf-8", newline="") as lines:
-        return {row["intent"]: row["title"] for row in csv.DictReader(lines)}
+        titles = {row["intent"]: row["title"] for row in csv.DictReader(lines)}
+    if not titles:
+        raise ValueError(f"{path.name} has no titles.")
+    return titles
 
 
 def read_sources(path: Path = ROOT / "data" / "sources.yml") -> Dict[str, Dict[str, Any]]:
@@ -102,8 +106,11 @@ class Library:
 
     def get(self) -> Knowledge:
         """The current knowledge. A file that has become unreadable keeps the last good state and is tried again next time."""
-        stamp = tuple((str(p), p.stat().st_mtime_ns) for p in self._files())
-        if self._knowledge is None or stamp != self._stamp:
+        try:
+            stamp = tuple((str(p), p.stat().st_mtime_ns) for p in self._files())
+        except OSError:  # a file vanished between listing and looking; it is being saved
+            stamp = None
+        if self._knowledge is None or stamp is None or stamp != self._stamp:
             try:
                 self._knowledge = Knowledge(
                     answers=read_answers(self.root / "data"),
@@ -112,7 +119,7 @@ class Library:
                     clinic=facts.read_clinic(self.root / "clinic.yml"),
                 )
                 self._stamp = stamp
-            except (OSError, ValueError, KeyError, yaml.YAMLError):
+            except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError):
                 if self._knowledge is None:
                     raise
         return self._knowledge

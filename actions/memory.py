@@ -4,14 +4,16 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
-from actions.answers import REMEMBERED, SAFETY, Known
+from actions.answers import REMEMBERED, Known
 
 SLOT = "consultation"
 
 _HAD_IT = re.compile(
-    r"\b(?:after|since|following|from) (?:my|the|our) (?:\w+ ){0,2}(?:session|treatment|appointment|needling|microneedling|visit)\b"
-    r"|\b(?:had|done|did) (?:it|mine|my (?:first|second|third|last|\w+ )?(?:session|treatment|needling|microneedling)|microneedling|needling)\b"
-    r"|\bday (?:\d+|one|two|three|four|five|six|seven)\b(?! plan)|\b\d+ days? (?:after|post|in)\b|\bpost[- ]treatment\b",
+    r"\b(?:after|following|from) (?:my|our) (?:\w+ ){0,2}(?:session|treatment|appointment|needling|microneedling|visit)\b"
+    r"|\bsince (?:my|the|our) (?:\w+ ){0,2}(?:session|treatment|appointment|needling|microneedling|visit)\b"
+    r"|\b(?:had|done|did) (?:it|mine|my (?:first|second|third|last|\w+ )?(?: ?session|treatment|needling|microneedling)|microneedling|needling)\b"
+    r"|\bday (?:\d+|one|two|three|four|five|six|seven)\b(?=.*\b(?:still|now|and|since)\b)|\b\d+ days? (?:after|post|in) (?:and|my|still|now|its|it's)\b"
+    r"|\bpost[- ]treatment\b",
     re.I,
 )
 _NOT_YET = re.compile(
@@ -31,27 +33,38 @@ class Memory:
     last: List[str] = field(default_factory=list)
     offered: List[str] = field(default_factory=list)
     cited: List[str] = field(default_factory=list)
+    deepened: List[str] = field(default_factory=list)  # answers whose longer form was given
     failures: int = 0
 
     @classmethod
     def from_slot(cls, value: Any) -> "Memory":
-        """Read the slot; anything unexpected counts as an empty memory."""
+        """Read the slot; anything unexpected in it counts as not remembered."""
         if not isinstance(value, Mapping):
             return cls()
-        fields = {key: value[key] for key in cls.__dataclass_fields__ if key in value}
-        return cls(**fields)
+        memory = cls()
+        for name in ("shown", "answered", "last", "offered", "cited", "deepened"):
+            setattr(memory, name, _texts(value.get(name)))
+        if isinstance(value.get("known"), Mapping):
+            memory.known = {str(key): _texts(values) for key, values in value["known"].items() if _texts(values)}
+        if isinstance(value.get("failures"), int):
+            memory.failures = int(value["failures"])
+        return memory
 
     def to_slot(self) -> Dict[str, Any]:
         return asdict(self)
 
 
+def _texts(value: Any) -> List[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, (list, tuple)) else []
+
+
 def treated(text: str, intents: Iterable[str]) -> Optional[str]:
     """ "yes" when the person speaks of a treatment they have had, "no" when they say it is still ahead, else None."""
-    if any(i in SAFETY[:4] and i != "express_crisis" for i in intents):
-        return "yes"
     if _NOT_YET.search(text):
         return "no"
-    return "yes" if _HAD_IT.search(text) else None
+    if any(i.startswith("report_") for i in intents) or _HAD_IT.search(text):
+        return "yes"
+    return None
 
 
 def learn(memory: Memory, text: str, intents: Iterable[str], entities: Iterable[Mapping[str, Any]]) -> Known:

@@ -29,7 +29,7 @@ class UncertaintyFallback(GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        return {"threshold": 0.25, "question_threshold": 0.5, "safety_threshold": 0.25, "foreign_share": 0.5}
+        return {"threshold": 0.25, "question_threshold": 0.5, "safety_threshold": 0.25, "foreign_share": 0.35}
 
     @classmethod
     def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "UncertaintyFallback":
@@ -45,7 +45,7 @@ class UncertaintyFallback(GraphComponent):
             if len(questions) > 1:
                 message.set(QUESTIONS, sure or questions[:1], add_to_output=True)
             intent = message.get(INTENT) or {}
-            if len(questions) < 2 and self._is_foreign(intent, message.get(RANKING) or []):
+            if self._is_foreign(intent, message.get(RANKING) or []):
                 self._call_foreign(message)
                 continue
             if intent.get("confidence", 0.0) >= self._needed(intent.get("name"), "threshold"):
@@ -70,7 +70,7 @@ class UncertaintyFallback(GraphComponent):
         foreign = next(r for r in ranking if r["name"] == OUT_OF_SCOPE)
         message.set(INTENT, dict(foreign), add_to_output=True)
         message.set(RANKING, [foreign, *(r for r in ranking if r is not foreign)], add_to_output=True)
-        text = (message.get(QUESTIONS) or [{"text": ""}])[0]["text"]
+        text = " ".join(q["text"] for q in message.get(QUESTIONS) or [])
         message.set(QUESTIONS, [{"text": text, "intent": OUT_OF_SCOPE, "confidence": foreign["confidence"]}], add_to_output=True)
 
     def _needed(self, intent: Any, key: str) -> float:

@@ -24,7 +24,7 @@ def finetune(
     learning_rate: float = 2e-4,
     batch: int = 32,
     smoothing: float = 0.1,
-    frozen_layers: int = 3,
+    frozen_layers: int = 4,
     seed: int = 20,
     progress: Callable[[str], None] = print,
 ) -> Tuple[Any, np.ndarray, np.ndarray]:

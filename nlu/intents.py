@@ -78,11 +78,10 @@ class IntentClassifier(GraphComponent):
             "epochs": 2,
             "learning_rate": 2e-4,
             "batch": 32,
-            "frozen_layers": 3,
+            "frozen_layers": 4,
             "seed": 20,
             "sparse_share": 0.5,  # weight of the linear model in the mixed log probabilities
             "temperature": 1.0,
-            "split_cost": 3.5,  # nats a further question must gain (nlu.segmentation)
         }
 
     @classmethod
@@ -170,7 +169,7 @@ class IntentClassifier(GraphComponent):
         runs, table = segmentation.runs(doc, parts)
         chances = self.probabilities([doc, *runs])
         whole = segmentation.with_context(chances[0], self.classes, before, self.groups, len(doc))
-        found = segmentation.segment(parts, table, chances[1:], whole, self.classes, self.config["split_cost"])
+        found = segmentation.segment(parts, table, chances[1:], whole, self.classes)
         ranking = segmentation.ranking(whole, self.classes)
         questions = [{"text": bare(f.text), "intent": self.classes[f.intent], "confidence": round(f.confidence, 4)} for f in found]
         if len(found) > 1 and ranking[0]["name"] not in {q["intent"] for q in questions}:

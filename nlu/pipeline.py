@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.lookups import load_lookups
 
 from nlu import (
-    spelling,  # noqa: F401  (registers the "spelling" factory)
+    spelling,
     vocabulary,
 )
 
@@ -24,78 +24,14 @@ COMMON_ENGLISH = 30_000  # most frequent words that count as spelt right
 PARTS = ("text.py", "vocabulary.py", "spelling.py", "pipeline.py")
 
 # Words of the trade that no vocabulary table holds but that must survive spelling correction.
-TRADE_WORDS = [
-    "microneedling",
-    "microneedle",
-    "microneedles",
-    "needling",
-    "needle",
-    "needles",
-    "needled",
-    "dermaroller",
-    "dermapen",
-    "dermarolling",
-    "skinpen",
-    "striae",
-    "stretchmark",
-    "stretchmarks",
-    "striation",
-    "striations",
-    "collagen",
-    "elastin",
-    "fitzpatrick",
-    "hyperpigmentation",
-    "pigmentation",
-    "downtime",
-    "aftercare",
-    "contraindication",
-    "contraindications",
-    "consult",
-    "consultation",
-    "practitioner",
-    "aesthetician",
-    "esthetician",
-    "dermatologist",
-    "keloid",
-    "keloids",
-    "scarring",
-    "numbing",
-    "lidocaine",
-    "moisturiser",
-    "moisturizer",
-    "sunscreen",
-    "sunbed",
-    "bruising",
-    "flaking",
-    "scabbing",
-    "pus",
-    "oozing",
-    "weepy",
-    "swollen",
-    "blister",
-    "blisters",
-    "abortion",
-    "postpartum",
-    "breastfeeding",
-    "breastfeed",
-    "pumping",
-    "csection",
-    "caesarean",
-    "cesarean",
-    "tummy",
-    "bum",
-    "boobs",
-    "thighs",
-    "calves",
-    "reschedule",
-    "cancel",
-    "booking",
-    "deposit",
-    "instalments",
-    "klarna",
-    "clearpay",
-    "gdpr",
-]
+TRADE_WORDS = """
+microneedling microneedle microneedles needling needle needles needled dermaroller dermapen dermarolling skinpen striae stretchmark stretchmarks
+striation striations collagen elastin fitzpatrick hyperpigmentation pigmentation downtime aftercare contraindication contraindications consult
+consultation practitioner aesthetician esthetician dermatologist keloid keloids scarring numbing lidocaine moisturiser moisturizer sunscreen sunbed
+bruising flaking scabbing pus oozing weepy swollen blister blisters abortion postpartum breastfeeding breastfeed pumping csection caesarean cesarean
+tummy bum boobs thighs calves reschedule cancel booking deposit instalments klarna clearpay gdpr fever thigh buttocks hips breasts latex mark marks
+hurt hurts sore scar scars skin pain painful
+""".split()
 
 
 def content_hash(*parts: str) -> str:
@@ -133,12 +69,15 @@ def real_words(common: Dict[str, float], trusted: int = 4_000, names: int = 25_0
 def build(tables: vocabulary.Vocabulary) -> Language:
     """A fresh pipeline over `tables`; every ruler entity carries its canonical value in `ent_id_`."""
     nlp = spacy.blank("en")
+    # The tokenizer would split "whats" and "dont" before the speller can read them out.
+    tokenizer: Any = nlp.tokenizer
+    tokenizer.rules = {word: parts for word, parts in tokenizer.rules.items() if word.lower() not in spelling.SHORTHAND}
     nlp.add_pipe("sentencizer", config={"punct_chars": [".", "!", "?", "\n", "…", "।"]})
     spell: Any = nlp.add_pipe("spelling")
     # Letters only: "n't" and the like would otherwise be corrected away.
     trade = {w for values in tables.values() for names in values.values() for n in names for w in n.split() if w.isalpha() and len(w) > 2}
     common = common_words()
-    spell.prepare(common, trade | set(TRADE_WORDS), real_words(common), load_lookups("en", ["lemma_lookup"]))
+    spell.prepare(common, trade | set(TRADE_WORDS), real_words(common), TRADE_WORDS, load_lookups("en", ["lemma_lookup"]))
     ruler: Any = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LEMMA"})
     patterns: List[dict] = [
         {"label": label, "pattern": name, "id": value} for label, values in tables.items() for value, names in values.items() for name in names

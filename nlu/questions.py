@@ -22,7 +22,7 @@ _QUESTION = (
 )
 # A connector may start a new question when something question-like follows it.
 _CUTS = [
-    re.compile(r"(?<=[.!?;\n])\s*(?=\S)"),
+    re.compile(r"(?<=[!?;\n])\s*(?=[^\s.!?;])|(?<!e\.g\.)(?<!i\.e\.)(?<=\.)\s+(?=[^\s.!?;])"),
     re.compile(rf"\s*,?\s+(?=(?:and|also|plus|but|btw|oh and|n|&)\s+{_OPENER}\b)", re.I),
     re.compile(r"\s*,?\s+(?=(?:also|plus|btw|by the way|another thing|secondly|second|other thing|oh and|and also)\b)", re.I),
     re.compile(rf",\s*(?={_OPENER}\b)", re.I),
@@ -35,7 +35,7 @@ _RUN_ON = _CUTS[-1]  # no word and no mark joins the two questions
 # "how many times would I …": the verb belongs to the question word before it.
 _INVERTED = re.compile(r"(?:is|are|do|does|can|could|will|would|should|am)\b", re.I)
 _ASKED = re.compile(r"\b(?:what|when|where|who|why|how|which|wats?|hows|whats)\b(?:\s+[\w']+){0,5}\s*$", re.I)
-_LEADING = re.compile(r"^(?:and|also|plus|but|btw|by the way|oh|so|n|&|,|;|-|then)\s+", re.I)
+_LEADING = re.compile(r"^(?:and|also|plus|but|btw|by the way|oh|so|n|&|,|;|-|then),?\s+", re.I)
 _NO_CUT_AFTER = re.compile(
     r"\b(?:know|wonder(?:ing)?|ask(?:ing)?|tell me|see|sure|say|said|idea|about|remember|understand|explain|matter|depends?(?: on)?|just|and|or|me|not|of)\s*$",
     re.I,
@@ -56,12 +56,19 @@ def pieces(text: str) -> List[str]:
     places = sorted(marks)
     parts = [" ".join(text[a:b].split()) for a, b in itertools.pairwise(places)]
     joined: List[str] = []
+    opening = ""
     for part in (p for p in parts if p):
+        if not bare(f"{part} x").removesuffix("x").strip():  # "and also": belongs to what follows
+            opening = f"{opening} {part}".strip()
+            continue
+        part, opening = f"{opening} {part}".strip(), ""
         too_short = len(part.split()) < SHORTEST_PIECE and not part.endswith("?")
         if joined and (too_short or (len(joined[-1].split()) < SHORTEST_PIECE and not joined[-1].endswith("?"))):
             joined[-1] = f"{joined[-1]} {part}"
         else:
             joined.append(part)
+    if opening:
+        joined[-1:] = [" ".join([*joined[-1:], opening])]
     while len(joined) > MOST_PIECES:
         shortest = min(range(len(joined) - 1), key=lambda i: len(joined[i]) + len(joined[i + 1]))
         joined[shortest : shortest + 2] = [f"{joined[shortest]} {joined[shortest + 1]}"]

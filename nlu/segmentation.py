@@ -2,7 +2,7 @@
 
 Every piece is judged by its own distribution: filing it under an intent costs -log P(intent | piece). A piece that says nothing by
 itself has a flat distribution and goes anywhere for little; a real second question has a peak and is dear to file under the first
-one's intent. Each further question costs `split_cost` nats. Contiguous runs, found by dynamic programming over at most six pieces.
+one's intent. Each further question costs `SPLIT_COST` nats. Contiguous runs, found by dynamic programming over at most six pieces.
 """
 
 import itertools
@@ -18,6 +18,8 @@ from spacy.tokens import Doc, Span
 ROOT = Path(__file__).resolve().parent.parent
 RANKED = 10
 MOST_QUESTIONS = 4
+LONGEST_RUN = 3  # pieces of one question, unless it is the whole message
+SPLIT_COST = 3.0  # nats that a further question must gain; tuned on tests/nlu/tuning
 FLOOR = 2e-3
 
 # Said in passing; they never make a message "two questions".
@@ -64,26 +66,29 @@ def spans(doc: Doc, parts: Sequence[str]) -> List[Span]:
 
 
 def runs(doc: Doc, parts: Sequence[Span]) -> Tuple[List[Span], Dict[Tuple[int, int], int]]:
-    """Every contiguous run of pieces, and where (first, last) is found among them. A single piece needs no further look."""
+    """Contiguous runs of pieces, and where (first, last) is found among them. A single piece needs no further look."""
     if len(parts) < 2:
         return [], {}
     every: List[Span] = []
     table: Dict[Tuple[int, int], int] = {}
     for first in range(len(parts)):
-        for last in range(first, len(parts)):
+        for last in range(first, min(first + LONGEST_RUN, len(parts))):
             table[first, last] = len(every)
             every.append(doc[parts[first].start : parts[last].end])
     return every, table
 
 
 def segment(
-    parts: Sequence[Span], table: Mapping[Tuple[int, int], int], chances: np.ndarray, whole: np.ndarray, classes: Sequence[str], split_cost: float
+    parts: Sequence[Span], table: Mapping[Tuple[int, int], int], chances: np.ndarray, whole: np.ndarray, classes: Sequence[str], split_cost: float = SPLIT_COST
 ) -> List[Question]:
     """The questions of a message in order. `chances`: (runs, classes); `whole`: (classes,)."""
     top = int(whole.argmax())
     text = " ".join(p.text for p in parts)
     if len(parts) < 2:
         return [Question(text, top, float(whole[top]))]
+    if len(parts) > LONGEST_RUN:
+        table = {**table, (0, len(parts) - 1): len(chances)}
+        chances = np.vstack([chances, whole])
     courtesy = np.array([c in PASSING for c in classes])
     passing = [_is_passing(chances[table[i, i]], courtesy) for i in range(len(parts))]
     chances = np.array([row if _is_passing(row, courtesy) else _without(row, courtesy) for row in chances])
@@ -93,6 +98,8 @@ def segment(
     for last in range(len(parts)):
         options = []
         for first in range(last + 1):
+            if (first, last) not in table:
+                continue
             run = chances[table[first, last]]
             intent = int(run.argmax())
             before, chosen = best[first]

@@ -25,20 +25,27 @@ SHORTHAND = {
     "idk": "i do not know", "tho": "though", "thru": "through", "wknd": "weekend", "mins": "minutes", "hrs": "hours", "wks": "weeks", "mths": "months", "yrs": "years",
     "wanna": "want to", "gonna": "going to", "gotta": "have to", "lemme": "let me", "dunno": "do not know", "txt": "text", "msg": "message", "hw": "how", "mch": "much",
     "approx": "approximately", "preggo": "pregnant", "preggers": "pregnant", "preg": "pregnant", "bby": "baby", "bb": "baby", "meds": "medicines", "rly": "really",
-    "ppl": "people", "bday": "birthday", "hols": "holidays", "sesh": "session", "mn": "microneedling", "sm": "stretch mark",
-    "sms": "stretch marks", "rf": "radiofrequency",
+    "ppl": "people", "bday": "birthday", "hols": "holidays", "sesh": "session", "mn": "microneedling",
+    "rf": "radiofrequency",
     "👍": "yes", "👌": "yes", "👎": "no", "🙏": "thank you", "❤": "thank you", "👋": "hello",
     "teh": "the", "hte": "the", "adn": "and", "nad": "and", "yuo": "you", "taht": "that", "scaring": "scarring", "puss": "pus",
 }  # fmt: skip
 RARER_BY = 3.5  # nats: how much rarer a known word must be than its neighbour to count as a slip of the finger
+TRADE_BONUS = 8.0  # nats
+CORE_BONUS = 12.0  # for the few dozen words that most messages turn on
+EVERYDAY = -9.0  # log probability: commoner words get no bonus, they stand in the vocabulary by the way ("like", "feels")
 MAX_CORRECTIONS = 12  # bounds the cost of gibberish
 
 
 class Speller:
     """Corrects one word at a time against the common words of English and the words of the trade."""
 
-    def __init__(self, common: Dict[str, float], trade: Iterable[str], real: Iterable[str]):
-        """`common`: word → log probability; `trade`: preferred targets; `real`: dictionary words and names. The last two are never changed."""
+    def __init__(self, common: Dict[str, float], trade: Iterable[str], real: Iterable[str], core: Iterable[str] = ()):
+        """`common`: word → log probability; `trade`: preferred targets, `core` above all; `real`: dictionary words and names.
+
+        Words of the trade and real words are never changed.
+        """
+        self.core = frozenset(core)
         self.common = common
         self.trade = frozenset(trade)
         self.real = frozenset(real)
@@ -63,14 +70,20 @@ class Speller:
         for found in self._near.lookup(word, Verbosity.ALL, max_edit_distance=1):
             if found.term == word or (found.term[0] != word[0] and sorted(found.term) != sorted(word)):
                 continue
-            gain = self.common.get(found.term, -11.0) - (own if own is not None else -17.0)
-            if gain >= RARER_BY and (best is None or self.common.get(found.term, -11.0) > self.common.get(best, -11.0)):
+            if self._weight(found.term) - (own if own is not None else -17.0) >= RARER_BY and (best is None or self._weight(found.term) > self._weight(best)):
                 best = found.term
         if best is None and own is None and len(word) >= 8:
             far = self._far.lookup(word, Verbosity.TOP, max_edit_distance=2)
             if far and far[0].term[0] == word[0]:
                 best = far[0].term
         return best or word
+
+    def _weight(self, word: str) -> float:
+        """Log probability of meaning `word`; here people mean the words of the trade more often than elsewhere."""
+        chance = self.common.get(word, -11.0)
+        if word in self.core:
+            return chance + CORE_BONUS
+        return chance + TRADE_BONUS if word in self.trade and chance < EVERYDAY else chance
 
 
 class SpellingPipe:
@@ -80,11 +93,12 @@ class SpellingPipe:
         self.words: Dict[str, float] = {}
         self.trade: list = []
         self.real: list = []
+        self.core: list = []
         self.lemmas: Dict[str, str] = {}
         self.speller: Optional[Speller] = None
 
-    def prepare(self, common: Dict[str, float], trade: Iterable[str], real: Iterable[str], lookups: Lookups) -> None:
-        self.words, self.trade, self.real = common, sorted(set(trade)), sorted(set(real))
+    def prepare(self, common: Dict[str, float], trade: Iterable[str], real: Iterable[str], core: Iterable[str], lookups: Lookups) -> None:
+        self.words, self.trade, self.real, self.core = common, sorted(set(trade)), sorted(set(real)), sorted(set(core))
         table = lookups.get_table("lemma_lookup")
         known = set(common) | set(self.trade)
         self.lemmas = {w: table[w] for w in known if w in table and table[w] != w}
@@ -111,7 +125,7 @@ class SpellingPipe:
         ):
             self.lemmas.pop(word, None)
         self.lemmas.update({"breasts": "breast", "boobs": "boob", "scars": "scar", "marks": "mark"})
-        self.speller = Speller(self.words, self.trade, self.real)
+        self.speller = Speller(self.words, self.trade, self.real, self.core)
 
     def __call__(self, doc: Doc) -> Doc:
         if self.speller is None:
@@ -130,12 +144,14 @@ class SpellingPipe:
     def to_disk(self, path: Path, exclude: Iterable[str] = ()) -> None:
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
-        srsly.write_gzip_json(path / "spelling.json.gz", {"words": self.words, "trade": self.trade, "real": self.real, "lemmas": self.lemmas})
+        srsly.write_gzip_json(
+            path / "spelling.json.gz", {"words": self.words, "trade": self.trade, "real": self.real, "core": self.core, "lemmas": self.lemmas}
+        )
 
     def from_disk(self, path: Path, exclude: Iterable[str] = ()) -> "SpellingPipe":
         data = srsly.read_gzip_json(Path(path) / "spelling.json.gz")
-        self.words, self.trade, self.real, self.lemmas = data["words"], data["trade"], data["real"], data["lemmas"]
-        self.speller = Speller(self.words, self.trade, self.real)
+        self.words, self.trade, self.real, self.core, self.lemmas = (data[part] for part in ("words", "trade", "real", "core", "lemmas"))
+        self.speller = Speller(self.words, self.trade, self.real, self.core)
         return self
 
 

@@ -15,6 +15,7 @@ def clean(text: object, limit: int = MAX_CHARACTERS) -> str:
     if not isinstance(text, str):
         return ""
     text = text[: limit * 4].encode("utf-8", "ignore").decode("utf-8")
+    text = "\n".join(text.splitlines())
     text = unicodedata.normalize("NFKC", text).translate(_STRAIGHT)
     kept = (c for c in text if c == "\n" or unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cn"} or c == "\t")
     lines = (" ".join(line.split()) for line in "".join(kept).split("\n"))

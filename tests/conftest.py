@@ -1,0 +1,72 @@
+"""What many tests share: the clinic's knowledge as delivered, and its spaCy pipeline, built once a session."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from actions.knowledge import ROOT, Knowledge, Library
+from runtime.quiet import quieten
+from runtime.settings import prepare_environment
+
+prepare_environment()
+quieten()  # Sanic resets the warning filters when first imported: let it do so before pytest sets ours
+
+# spaCy's thinc imports TensorFlow wherever it finds it: eight seconds that no quick test has a use for.
+if "tensorflow" not in sys.modules:
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]
+    import thinc.compat  # noqa: F401
+
+    del sys.modules["tensorflow"]
+
+settings.register_profile("stria", deadline=None, derandomize=True, database=None)
+settings.load_profile("stria")
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    """Everything an answer is made from. Tests must not change it."""
+    return Library().get()
+
+
+@pytest.fixture(scope="session")
+def answers_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files an answer is made from, without the example messages that no answer needs."""
+    folder = tmp_path_factory.mktemp("delivered")
+    (folder / "data").mkdir()
+    shutil.copy(ROOT / "clinic.yml", folder)
+    shutil.copy(ROOT / "data" / "intent_titles.csv", folder / "data")
+    for path in (ROOT / "data").glob("*.yml"):
+        (folder / "data" / path.name).write_text(path.read_text(encoding="utf-8").split("\nnlu:\n")[0] + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def project(answers_only: Path, tmp_path: Path) -> Path:
+    """A project folder whose `clinic.yml` and `data/` may be changed."""
+    return Path(shutil.copytree(answers_only, tmp_path / "project"))
+
+
+@pytest.fixture
+def save() -> Callable[[Path, str], None]:
+    """Writes a text and gives the file a later time than it had, however fast the test is."""
+
+    def write(path: Path, text: str) -> None:
+        later = path.stat().st_mtime_ns + 1_000_000_000
+        path.write_text(text, encoding="utf-8")
+        os.utime(path, ns=(later, later))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def nlp() -> Iterator[Any]:
+    """The clinic's spaCy pipeline over `data/vocabulary/`."""
+    from nlu import pipeline
+
+    yield pipeline.load(pipeline.prepare())

@@ -16,6 +16,10 @@ OUT_OF_SCOPE = "out_of_scope"
 SAFETY = ("report_emergency", "report_urgent_symptom", "express_crisis")
 
 
+def _as_intent(question: Dict[str, Any]) -> Dict[str, Any]:
+    return {"name": question["intent"], "confidence": question["confidence"]}
+
+
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
 class UncertaintyFallback(GraphComponent):
     """Below `threshold` the message is not understood. Safety intents pass at `safety_threshold`: too careful beats too late.
@@ -29,7 +33,7 @@ class UncertaintyFallback(GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        return {"threshold": 0.25, "question_threshold": 0.5, "safety_threshold": 0.25, "foreign_share": 0.35}
+        return {"threshold": 0.25, "question_threshold": 0.45, "safety_threshold": 0.25, "foreign_share": 0.35}
 
     @classmethod
     def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "UncertaintyFallback":
@@ -42,27 +46,33 @@ class UncertaintyFallback(GraphComponent):
         for message in messages:
             questions = message.get(QUESTIONS) or []
             sure = [q for q in questions if q["confidence"] >= self._needed(q["intent"], "question_threshold")]
-            if len(questions) > 1:
-                message.set(QUESTIONS, sure or questions[:1], add_to_output=True)
-            intent = message.get(INTENT) or {}
-            if self._is_foreign(intent, message.get(RANKING) or []):
+            if len(questions) > 1 and len(sure) > 1:
+                message.set(QUESTIONS, sure, add_to_output=True)
+                if (message.get(INTENT) or {}).get("name") not in {q["intent"] for q in sure}:
+                    message.set(INTENT, _as_intent(sure[0]), add_to_output=True)
+            elif self._is_foreign(message):
                 self._call_foreign(message)
-                continue
-            if intent.get("confidence", 0.0) >= self._needed(intent.get("name"), "threshold"):
-                continue
-            if len(questions) > 1 and sure:
-                message.set(INTENT, {"name": sure[0]["intent"], "confidence": sure[0]["confidence"]}, add_to_output=True)
-                continue
+            elif len(questions) > 1 and sure:
+                message.set(QUESTIONS, sure, add_to_output=True)
+                message.set(INTENT, _as_intent(sure[0]), add_to_output=True)
+            else:
+                message.set(QUESTIONS, questions[:1], add_to_output=True)
+                self._fall_back_if_unsure(message)
+        return messages
+
+    def _fall_back_if_unsure(self, message: Message) -> None:
+        intent = message.get(INTENT) or {}
+        if intent.get("confidence", 0.0) < self._needed(intent.get("name"), "threshold"):
             fallback = {"name": FALLBACK, "confidence": self.config["threshold"]}
             message.set(INTENT, fallback, add_to_output=True)
             message.set(RANKING, [fallback, *(message.get(RANKING) or [])], add_to_output=True)
-        return messages
 
-    def _is_foreign(self, intent: Dict[str, Any], ranking: List[Dict[str, Any]]) -> bool:
-        if intent.get("name") in (*SAFETY, OUT_OF_SCOPE):
+    def _is_foreign(self, message: Message) -> bool:
+        chances = {r["name"]: r["confidence"] for r in message.get(RANKING) or []}
+        if not chances or (message.get(INTENT) or {}).get("name") in SAFETY:
             return False
-        chance = next((r["confidence"] for r in ranking if r["name"] == OUT_OF_SCOPE), 0.0)
-        return bool(chance >= self.config["foreign_share"] * intent.get("confidence", 0.0))
+        best = max(chance for name, chance in chances.items() if name != OUT_OF_SCOPE) if len(chances) > 1 else 0.0
+        return bool(chances.get(OUT_OF_SCOPE, 0.0) >= self.config["foreign_share"] * best and OUT_OF_SCOPE in chances)
 
     @staticmethod
     def _call_foreign(message: Message) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from nlu.encoder import MAX_TOKENS, load_tensorflow, official_folder
 
-LONGEST = 64  # tokens of an example that are learnt from
+LONGEST = 48  # tokens of an example that are learnt from
 SCALE = 20.0  # logits = SCALE × head(unit vector)
 
 
@@ -24,7 +24,7 @@ def finetune(
     learning_rate: float = 2e-4,
     batch: int = 32,
     smoothing: float = 0.1,
-    frozen_layers: int = 4,
+    frozen_layers: int = 3,
     seed: int = 20,
     progress: Callable[[str], None] = print,
 ) -> Tuple[Any, np.ndarray, np.ndarray]:

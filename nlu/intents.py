@@ -78,7 +78,7 @@ class IntentClassifier(GraphComponent):
             "epochs": 2,
             "learning_rate": 2e-4,
             "batch": 32,
-            "frozen_layers": 4,
+            "frozen_layers": 3,
             "seed": 20,
             "sparse_share": 0.5,  # weight of the linear model in the mixed log probabilities
             "temperature": 1.0,

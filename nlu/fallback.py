@@ -16,10 +16,6 @@ OUT_OF_SCOPE = "out_of_scope"
 SAFETY = ("report_emergency", "report_urgent_symptom", "express_crisis")
 
 
-def _as_intent(question: Dict[str, Any]) -> Dict[str, Any]:
-    return {"name": question["intent"], "confidence": question["confidence"]}
-
-
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
 class UncertaintyFallback(GraphComponent):
     """Below `threshold` the message is not understood. Safety intents pass at `safety_threshold`: too careful beats too late.
@@ -33,7 +29,7 @@ class UncertaintyFallback(GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        return {"threshold": 0.25, "question_threshold": 0.45, "safety_threshold": 0.25, "foreign_share": 0.35}
+        return {"threshold": 0.22, "question_threshold": 0.45, "whole_threshold": 0.5, "safety_threshold": 0.2, "foreign_share": 0.42}
 
     @classmethod
     def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "UncertaintyFallback":
@@ -44,21 +40,34 @@ class UncertaintyFallback(GraphComponent):
 
     def process(self, messages: List[Message]) -> List[Message]:
         for message in messages:
+            intent = message.get(INTENT) or {}
             questions = message.get(QUESTIONS) or []
             sure = [q for q in questions if q["confidence"] >= self._needed(q["intent"], "question_threshold")]
-            if len(questions) > 1 and len(sure) > 1:
-                message.set(QUESTIONS, sure, add_to_output=True)
-                if (message.get(INTENT) or {}).get("name") not in {q["intent"] for q in sure}:
-                    message.set(INTENT, _as_intent(sure[0]), add_to_output=True)
+            named = {q["intent"] for q in sure}
+            # A whole message that clearly is about something none of its parts is about was cut in the wrong places.
+            mistaken = intent.get("name") not in named and intent.get("confidence", 0.0) >= self.config["whole_threshold"]
+            if len(questions) > 1 and len(sure) > 1 and not mistaken:
+                self._ask(message, sure)
             elif self._is_foreign(message):
                 self._call_foreign(message)
-            elif len(questions) > 1 and sure:
-                message.set(QUESTIONS, sure, add_to_output=True)
-                message.set(INTENT, _as_intent(sure[0]), add_to_output=True)
+            elif len(questions) > 1 and sure and not mistaken:
+                self._ask(message, sure)
             else:
-                message.set(QUESTIONS, questions[:1], add_to_output=True)
+                if intent:
+                    whole = " ".join(q["text"] for q in questions)
+                    message.set(QUESTIONS, [{"text": whole, "intent": intent["name"], "confidence": intent["confidence"]}], add_to_output=True)
                 self._fall_back_if_unsure(message)
         return messages
+
+    @staticmethod
+    def _ask(message: Message, questions: List[Dict[str, Any]]) -> None:
+        """Several questions: the intent is that of the whole if it is one of them, else that of the first."""
+        message.set(QUESTIONS, questions, add_to_output=True)
+        if (message.get(INTENT) or {}).get("name") not in {q["intent"] for q in questions}:
+            first = {"name": questions[0]["intent"], "confidence": questions[0]["confidence"]}
+            rest = [r for r in message.get(RANKING) or [] if r["name"] != first["name"]]
+            message.set(INTENT, first, add_to_output=True)
+            message.set(RANKING, [first, *rest], add_to_output=True)
 
     def _fall_back_if_unsure(self, message: Message) -> None:
         intent = message.get(INTENT) or {}

@@ -12,7 +12,7 @@ import numpy as np
 
 from nlu.encoder import MAX_TOKENS, load_tensorflow, official_folder
 
-LONGEST = 48  # tokens of an example that are learnt from
+LONGEST = 44  # tokens of an example that are learnt from
 SCALE = 20.0  # logits = SCALE × head(unit vector)
 
 

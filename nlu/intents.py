@@ -172,9 +172,6 @@ class IntentClassifier(GraphComponent):
         found = segmentation.segment(parts, table, chances[1:], whole, self.classes)
         ranking = segmentation.ranking(whole, self.classes)
         questions = [{"text": bare(f.text), "intent": self.classes[f.intent], "confidence": round(f.confidence, 4)} for f in found]
-        if len(found) > 1 and ranking[0]["name"] not in {q["intent"] for q in questions}:
-            first = questions[0]
-            ranking = [{"name": first["intent"], "confidence": first["confidence"]}, *(r for r in ranking if r["name"] != first["intent"])]
         message.set(INTENT, dict(ranking[0]), add_to_output=True)
         message.set(RANKING, ranking, add_to_output=True)
         message.set(QUESTIONS, questions, add_to_output=True)

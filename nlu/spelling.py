@@ -31,7 +31,7 @@ SHORTHAND = {
     "teh": "the", "hte": "the", "adn": "and", "nad": "and", "yuo": "you", "taht": "that", "scaring": "scarring", "puss": "pus",
 }  # fmt: skip
 RARER_BY = 3.5  # nats: how much rarer a known word must be than its neighbour to count as a slip of the finger
-TRADE_BONUS = 8.0  # nats
+TRADE_BONUS = 3.0  # nats
 CORE_BONUS = 12.0  # for the few dozen words that most messages turn on
 EVERYDAY = -9.0  # log probability: commoner words get no bonus, they stand in the vocabulary by the way ("like", "feels")
 MAX_CORRECTIONS = 12  # bounds the cost of gibberish

@@ -22,7 +22,7 @@ def test_the_steps_of_the_page_are_enough(project: Path) -> None:
     content = yaml.safe_load(topic.read_text(encoding="utf-8"))
     content["responses"].update(new["responses"])
     content["rules"] += new["rules"]
-    content["nlu"] += new["nlu"]
+    content["nlu"] = new["nlu"]
     topic.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     title = re.search(r"gets `(ask_vouchers,[^`]+)`", page)
     assert title is not None and "- ask_vouchers" in page

@@ -122,7 +122,7 @@ class TestSpeller:
     @pytest.fixture
     def speller(self) -> Speller:
         common = {"much": -6.0, "such": -6.5, "mulch": -14.0, "this": -4.0, "that": -4.0, "stretch": -9.0}
-        return Speller(common, trade=["thighs", "microneedling"], real=["thins", "mush"])
+        return Speller(common, trade=["thighs", "microneedling"], real=["thins", "mush"], core=["thighs"])
 
     def test_a_near_common_word_is_meant(self, speller: Speller) -> None:
         assert speller.correct("mutch") == "much"
@@ -133,7 +133,7 @@ class TestSpeller:
     def test_a_word_of_the_trade_is_never_changed(self, speller: Speller) -> None:
         assert speller.correct("thighs") == "thighs"
 
-    def test_a_word_of_the_trade_is_the_preferred_target(self, speller: Speller) -> None:
+    def test_a_core_word_of_the_trade_is_the_preferred_target(self, speller: Speller) -> None:
         assert speller.correct("thigs") == "thighs"
 
     def test_two_slips_are_forgiven_in_a_long_word_of_the_trade(self, speller: Speller) -> None:

@@ -10,7 +10,9 @@ from rasa.shared.nlu.constants import INTENT
 from rasa.shared.nlu.training_data.message import Message
 
 from nlu.intents import QUESTIONS, RANKING
+from nlu.segmentation import PASSING
 
+COURTESY = PASSING - {"out_of_scope"}
 FALLBACK = "nlu_fallback"
 OUT_OF_SCOPE = "out_of_scope"
 SAFETY = ("report_emergency", "report_urgent_symptom", "express_crisis")
@@ -46,7 +48,8 @@ class UncertaintyFallback(GraphComponent):
             named = {q["intent"] for q in sure}
             # A whole message that clearly is about something none of its parts is about was cut in the wrong places.
             mistaken = intent.get("name") not in named and intent.get("confidence", 0.0) >= self.config["whole_threshold"]
-            if len(questions) > 1 and len(sure) > 1 and not mistaken:
+            courteous = len(questions) == 1 and bool(sure) and intent.get("name") in COURTESY and sure[0]["intent"] not in COURTESY
+            if courteous or (len(questions) > 1 and len(sure) > 1 and not mistaken):
                 self._ask(message, sure)
             elif self._is_foreign(message):
                 self._call_foreign(message)

@@ -166,10 +166,14 @@ class IntentClassifier(GraphComponent):
             message.set(QUESTIONS, [], add_to_output=True)
             return
         parts = segmentation.spans(doc, pieces(doc.text))
-        runs, table = segmentation.runs(doc, parts)
-        chances = self.probabilities([doc, *runs])
+        chances = self.probabilities([doc, *parts] if len(parts) > 1 else [doc])
         whole = segmentation.with_context(chances[0], self.classes, before, self.groups, len(doc))
-        found = segmentation.segment(parts, table, chances[1:], whole, self.classes)
+        table, rows = segmentation.singles(chances[1:])
+        if segmentation.may_be_several(rows, self.classes):  # only then are longer runs worth their milliseconds
+            longer, table = segmentation.runs(doc, parts, table)
+            if longer:
+                rows = np.vstack([rows, self.probabilities(longer)])
+        found = segmentation.segment(parts, table, rows, whole, self.classes)
         ranking = segmentation.ranking(whole, self.classes)
         questions = [{"text": bare(f.text), "intent": self.classes[f.intent], "confidence": round(f.confidence, 4)} for f in found]
         message.set(INTENT, dict(ranking[0]), add_to_output=True)

@@ -31,6 +31,11 @@ _CUTS = [
     re.compile(r"\s+(?:-|/|\+)\s+"),
     re.compile(rf"\s+(?={_QUESTION}\b)", re.I),
 ]
+_HELLO = (
+    r"(?:hi+|hiya|hey+|heya|hello+|helo|howdy|hola|namaste|greetings|good (?:morning|afternoon|evening|day))"
+    r"(?:\s+(?:there|all|guys|team|doc|doctor|dear|ji|sir|madam|ma'?am|stria|love|everyone))*"
+)
+_GREETING = re.compile(rf"\W*{_HELLO}[\s,.!;:-]*", re.I)
 _RUN_ON = _CUTS[-1]  # no word and no mark joins the two questions
 # "how many times would I …": the verb belongs to the question word before it.
 _INVERTED = re.compile(r"(?:is|are|do|does|can|could|will|would|should|am)\b", re.I)
@@ -53,6 +58,9 @@ def pieces(text: str) -> List[str]:
             if cut is _RUN_ON and _INVERTED.match(text, match.end()) and _ASKED.search(before):
                 continue
             marks.add(match.end())
+    greeting = _GREETING.match(text)
+    if greeting and greeting.end() < len(text) and not text[greeting.end() - 1].isalnum():
+        marks.add(greeting.end())
     places = sorted(marks)
     parts = [" ".join(text[a:b].split()) for a, b in itertools.pairwise(places)]
     joined: List[str] = []
@@ -62,8 +70,7 @@ def pieces(text: str) -> List[str]:
             opening = f"{opening} {part}".strip()
             continue
         part, opening = f"{opening} {part}".strip(), ""
-        too_short = len(part.split()) < SHORTEST_PIECE and not part.endswith("?")
-        if joined and (too_short or (len(joined[-1].split()) < SHORTEST_PIECE and not joined[-1].endswith("?"))):
+        if joined and (_too_short(part) or _too_short(joined[-1])):
             joined[-1] = f"{joined[-1]} {part}"
         else:
             joined.append(part)
@@ -73,6 +80,11 @@ def pieces(text: str) -> List[str]:
         shortest = min(range(len(joined) - 1), key=lambda i: len(joined[i]) + len(joined[i + 1]))
         joined[shortest : shortest + 2] = [f"{joined[shortest]} {joined[shortest + 1]}"]
     return joined
+
+
+def _too_short(piece: str) -> bool:
+    """A single word joins its neighbour, unless it is a question or a greeting."""
+    return len(piece.split()) < SHORTEST_PIECE and not piece.endswith("?") and not _GREETING.fullmatch(piece)
 
 
 def bare(piece: str) -> str:

@@ -20,6 +20,7 @@ RANKED = 10
 MOST_QUESTIONS = 4
 LONGEST_RUN = 3  # pieces of one question, unless it is the whole message
 SPLIT_COST = 3.0  # nats that a further question must gain; tuned on tests/nlu/tuning
+HINT = 0.25  # below this a piece says nothing by itself
 FLOOR = 2e-3
 
 # Said in passing; they never make a message "two questions".
@@ -65,17 +66,27 @@ def spans(doc: Doc, parts: Sequence[str]) -> List[Span]:
     return [doc[a:b] for a, b in itertools.pairwise(cuts) if any(not t.is_space for t in doc[a:b])]
 
 
-def runs(doc: Doc, parts: Sequence[Span]) -> Tuple[List[Span], Dict[Tuple[int, int], int]]:
-    """Contiguous runs of pieces, and where (first, last) is found among them. A single piece needs no further look."""
-    if len(parts) < 2:
-        return [], {}
+def singles(rows: np.ndarray) -> Tuple[Dict[Tuple[int, int], int], np.ndarray]:
+    """The table of single pieces: (i, i) is row i."""
+    return {(i, i): i for i in range(len(rows))}, rows
+
+
+def may_be_several(rows: np.ndarray, classes: Sequence[str]) -> bool:
+    """Whether the single pieces (pieces, classes) name two intents that could be asked, or a courtesy and one."""
+    courtesy = np.array([c in PASSING for c in classes])
+    named = {int(row.argmax()) for row in rows if not _is_passing(row, courtesy) and row.max() >= HINT}
+    return len(named) > 1
+
+
+def runs(doc: Doc, parts: Sequence[Span], table: Mapping[Tuple[int, int], int]) -> Tuple[List[Span], Dict[Tuple[int, int], int]]:
+    """Contiguous runs of two and more pieces, and `table` with the row at which each (first, last) will stand."""
     every: List[Span] = []
-    table: Dict[Tuple[int, int], int] = {}
+    full = dict(table)
     for first in range(len(parts)):
-        for last in range(first, min(first + LONGEST_RUN, len(parts))):
-            table[first, last] = len(every)
+        for last in range(first + 1, min(first + LONGEST_RUN, len(parts))):
+            full[first, last] = len(table) + len(every)
             every.append(doc[parts[first].start : parts[last].end])
-    return every, table
+    return every, full
 
 
 def segment(
@@ -118,6 +129,8 @@ def segment(
             continue
         span = " ".join(p.text for p in parts[first : last + 1])
         found.append(Question(span, intent, float(run[intent])))
+    if len(found) == 1 and any(passing) and found[0].text != text:
+        return found  # a courtesy and one question
     if len(found) < 2:
         return [Question(text, top, float(whole[top]))]
     return found[:MOST_QUESTIONS]

@@ -78,14 +78,18 @@ def may_be_several(rows: np.ndarray, classes: Sequence[str]) -> bool:
     return len(named) > 1
 
 
-def runs(doc: Doc, parts: Sequence[Span], table: Mapping[Tuple[int, int], int]) -> Tuple[List[Span], Dict[Tuple[int, int], int]]:
-    """Contiguous runs of two and more pieces, and `table` with the row at which each (first, last) will stand."""
+def runs(doc: Doc, parts: Sequence[Span], table: Optional[Mapping[Tuple[int, int], int]] = None) -> Tuple[List[Span], Dict[Tuple[int, int], int]]:
+    """Contiguous runs of pieces that are not in `table` yet, and the table with the row at which each (first, last) will stand."""
+    if len(parts) < 2:
+        return [], {}
     every: List[Span] = []
-    full = dict(table)
+    full = dict(table or {})
+    rows = len(full)
     for first in range(len(parts)):
-        for last in range(first + 1, min(first + LONGEST_RUN, len(parts))):
-            full[first, last] = len(table) + len(every)
-            every.append(doc[parts[first].start : parts[last].end])
+        for last in range(first, min(first + LONGEST_RUN, len(parts))):
+            if (first, last) not in full:
+                full[first, last] = rows + len(every)
+                every.append(doc[parts[first].start : parts[last].end])
     return every, full
 
 

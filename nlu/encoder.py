@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -97,9 +96,3 @@ class SentenceEncoder:
             pooled = (states * weights).sum(1) / weights.sum(1)
             vectors[rows] = pooled / np.linalg.norm(pooled, axis=1, keepdims=True).clip(1e-9)
         return vectors
-
-
-def describe() -> str:
-    """A line for reports: which weights, which size."""
-    config = json.loads((official_folder() / "config.json").read_text())
-    return f"all-MiniLM-L6-v2, {config['num_hidden_layers']} layers, {DIMENSIONS} dimensions, sha256 {OFFICIAL_SHA256[:12]}"

@@ -168,7 +168,8 @@ class IntentClassifier(GraphComponent):
         parts = segmentation.spans(doc, pieces(doc.text))
         chances = self.probabilities([doc, *parts] if len(parts) > 1 else [doc])
         whole = segmentation.with_context(chances[0], self.classes, before, self.groups, len(doc))
-        table, rows = segmentation.singles(chances[1:])
+        rows = chances[1:]
+        table = {(i, i): i for i in range(len(rows))}
         if segmentation.may_be_several(rows, self.classes):  # only then are longer runs worth their milliseconds
             longer, table = segmentation.runs(doc, parts, table)
             if longer:

@@ -24,11 +24,6 @@ DOC = "clinic_doc"  # where the doc travels in a Rasa message
 PARSED_CHARACTERS = 1000
 
 
-def normal_text(doc: Any) -> str:
-    """The doc (or span) as the classifier reads it: lower case, typos corrected."""
-    return " ".join(token.norm_ for token in doc if not token.is_space)
-
-
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=True)
 class ClinicReader(GraphComponent):
     """Sets the spaCy doc and the tokens of every message; the pipeline is packed into the model."""

@@ -66,11 +66,6 @@ def spans(doc: Doc, parts: Sequence[str]) -> List[Span]:
     return [doc[a:b] for a, b in itertools.pairwise(cuts) if any(not t.is_space for t in doc[a:b])]
 
 
-def singles(rows: np.ndarray) -> Tuple[Dict[Tuple[int, int], int], np.ndarray]:
-    """The table of single pieces: (i, i) is row i."""
-    return {(i, i): i for i in range(len(rows))}, rows
-
-
 def may_be_several(rows: np.ndarray, classes: Sequence[str]) -> bool:
     """Whether the single pieces (pieces, classes) name two intents that could be asked, or a courtesy and one."""
     courtesy = np.array([c in PASSING for c in classes])

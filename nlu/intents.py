@@ -7,7 +7,7 @@ All spans of a message are encoded in one batch, so a message with three questio
 import json
 import pickle
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
@@ -26,6 +26,8 @@ from nlu.reader import DOC
 from nlu.sparse import SparseModel
 
 QUESTIONS = "questions"
+VECTORS = "span_vectors"  # float32 (1 + pieces, 384), the whole message first; for components that follow, never in the output
+SPANS = "spans"  # the spaCy spans those rows stand for
 RANKING = "intent_ranking"
 UNREADABLE = "out_of_scope"  # with confidence 0: nlu.fallback turns it into "not understood"
 HINTED = ("condition", "medicine", "allergen", "treatment", "product", "symptom", "skin_tone", "water")
@@ -140,16 +142,20 @@ class IntentClassifier(GraphComponent):
 
     def probabilities(self, spans: Sequence[Any]) -> np.ndarray:
         """(n spans, classes). A span is a spaCy doc or span."""
+        return self.judge(spans)[0]
+
+    def judge(self, spans: Sequence[Any]) -> Tuple[np.ndarray, np.ndarray]:
+        """Probabilities (n spans, classes) and unit vectors (n spans, 384)."""
         if self.encoder is None:
             raise RuntimeError("The intent classifier has not been trained.")
         texts = [hinted_text(s) for s in spans]
-        dense = self.encoder.encode(texts) @ self.weights + self.bias
+        vectors = self.encoder.encode(texts)
         share = self.config["sparse_share"]
-        scores = (1 - share) * np.log(softmax(dense) + 1e-9)
+        scores = (1 - share) * np.log(softmax(vectors @ self.weights + self.bias) + 1e-9)
         if share:
             sparse = self.sparse.scores(texts, [label_words(s) for s in spans])
             scores = scores + share * np.log(softmax(sparse) + 1e-9)
-        return softmax(scores / self.config["temperature"])
+        return softmax(scores / self.config["temperature"]), vectors
 
     def process(self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None) -> List[Message]:
         before = _previous_intent(tracker)
@@ -166,7 +172,10 @@ class IntentClassifier(GraphComponent):
             message.set(QUESTIONS, [], add_to_output=True)
             return
         parts = segmentation.spans(doc, pieces(doc.text))
-        chances = self.probabilities([doc, *parts] if len(parts) > 1 else [doc])
+        judged = [doc, *parts] if len(parts) > 1 else [doc]
+        chances, vectors = self.judge(judged)
+        message.set(SPANS, judged)
+        message.set(VECTORS, vectors)
         whole = segmentation.with_context(chances[0], self.classes, before, self.groups, len(doc))
         rows = chances[1:]
         table = {(i, i): i for i in range(len(rows))}

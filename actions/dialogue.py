@@ -29,7 +29,7 @@ class ClinicAction(Action, ABC):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         try:
-            return self.act(dispatcher, tracker)
+            return await self.act(dispatcher, tracker)
         except Exception as error:  # the last line of defence; the type only, a message may quote the person
             logger.error("%s failed: %s", self.name(), type(error).__name__)
             dispatcher.messages.clear()
@@ -37,7 +37,7 @@ class ClinicAction(Action, ABC):
             return []
 
     @abstractmethod
-    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
         """What the action does. Returns events."""
 
 
@@ -56,7 +56,7 @@ class ActionAnswer(ClinicAction):
     def name(self) -> str:
         return "action_answer"
 
-    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
         memory = Memory.from_slot(tracker.get_slot(SLOT))
         turn = conversation.reply(tracker.latest_message, memory, LIBRARY.get())
         for message in turn.messages:
@@ -72,7 +72,7 @@ class ActionClarify(ClinicAction):
     def name(self) -> str:
         return "action_clarify"
 
-    def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+    async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
         memory = Memory.from_slot(tracker.get_slot(SLOT))
         say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get()))
         return [SlotSet(SLOT, memory.to_slot())]

@@ -6,7 +6,7 @@ PY := .venv/bin/python
 
 run: prepare          ## prepare, train if needed, serve on loopback (REST=1 also opens the plain rest channel)
 	@$(PY) -m nlu.train
-	@$(PY) -m runtime.server $(if $(REST),--rest)
+	@$(PY) -m runtime.server --model "$$($(PY) -m nlu.train --where)" $(if $(REST),--rest)
 
 chat: prepare         ## the same assistant in the terminal
 	@$(PY) -m channels.terminal

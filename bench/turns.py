@@ -175,13 +175,14 @@ def servers(folder: Path) -> List[Server]:
     """Stria as it is run, Stria with its actions behind HTTP, and the bare bot."""
     ports = [free_port() for _ in range(4)]
     plain = {**os.environ, "RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1"}
-    stria = [sys.executable, "-m", "runtime.server", "--rest"]
+    stria = [sys.executable, "-m", "runtime.server", "--rest", "--model", str(current_model())]
     own = {**plain, "STRIA_RASA_PORT": str(ports[0]), "STRIA_CONVERSATIONS_DB": str(folder / "stria.sqlite3"), "STRIA_ACTIONS_URL": ""}
     apart = {
         **plain,
         "STRIA_RASA_PORT": str(ports[1]),
         "STRIA_CONVERSATIONS_DB": str(folder / "apart.sqlite3"),
         "STRIA_ACTIONS_URL": f"http://127.0.0.1:{ports[2]}/webhook",
+        "STRIA_ACTIONS_SECRET": "not-a-secret-in-a-benchmark",
         "SANIC_HOST": "127.0.0.1",
     }
     bare = folder / "bare"

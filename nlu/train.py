@@ -76,4 +76,4 @@ if __name__ == "__main__":
     from runtime.settings import prepare_environment
 
     prepare_environment()
-    train()
+    print(current_model() or "") if "--where" in sys.argv else train()

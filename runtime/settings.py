@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Dict, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -16,7 +17,7 @@ _DEFAULTS = {
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TICKET_LOCK_LIFETIME": "180",
-    "SANIC_REQUEST_MAX_SIZE": "20000",
+    "STRIA_REDIS_URL": "",
     "OMP_NUM_THREADS": str(os.cpu_count() or 2),
 }
 
@@ -50,8 +51,39 @@ def actions_url() -> str:
     return os.environ.get("STRIA_ACTIONS_URL", "")
 
 
+def actions_secret() -> str:
+    """What Rasa and a separate action server share. Raises ValueError when there is such a server and no secret of 16 characters."""
+    secret = os.environ.get("STRIA_ACTIONS_SECRET", "")
+    if actions_url() and len(secret) < 16:
+        raise ValueError("STRIA_ACTIONS_SECRET must be set to at least 16 characters when STRIA_ACTIONS_URL names an action server.")
+    return secret
+
+
+def number(name: str, default: float) -> float:
+    """A positive number from the environment. Raises ValueError with the variable's name if it is none."""
+    value = os.environ.get(name) or str(default)
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1e9:
+        raise ValueError(f"{name}={value!r} is not a positive number.")
+    return found
+
+
+def keep_conversations_days() -> float:
+    """Days after its last message until a conversation is deleted."""
+    return number("STRIA_KEEP_CONVERSATIONS_DAYS", 30)
+
+
+def rate_limits() -> Dict[str, Tuple[float, int]]:
+    """Messages a minute, and at once, of one conversation and of one network address."""
+    talk, address = number("STRIA_MESSAGES_PER_MINUTE", 40), number("STRIA_ADDRESS_MESSAGES_PER_MINUTE", 240)
+    return {"conversation": (talk, max(1, int(talk / 2))), "address": (address, max(1, int(address / 2)))}
+
+
 def conversations_db() -> str:
-    """SQLite file that holds the conversations."""
+    """SQLite file or postgresql:// address of the conversations."""
     return os.environ.get("STRIA_CONVERSATIONS_DB") or str(VAR / "conversations.sqlite3")
 
 

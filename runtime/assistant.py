@@ -18,6 +18,7 @@ def load_assistant(model: Path, store: Optional[Any] = None) -> Any:
     from rasa.core.agent import Agent
 
     from runtime.action_client import InProcessActions, compile_response_schema
+    from runtime.lock_store import ConversationLocks
 
     compile_response_schema()
-    return Agent.load(str(model), action_endpoint=InProcessActions(), tracker_store=store)
+    return Agent.load(str(model), action_endpoint=InProcessActions(), tracker_store=store, lock_store=ConversationLocks())

@@ -17,6 +17,7 @@ _DEFAULTS = {
     "TOKENIZERS_PARALLELISM": "false",
     "TICKET_LOCK_LIFETIME": "180",
     "SANIC_REQUEST_MAX_SIZE": "20000",
+    "STRIA_REDIS_URL": "",
     "OMP_NUM_THREADS": str(os.cpu_count() or 2),
 }
 

@@ -1,5 +1,7 @@
 """Prepares a fresh machine: finds a Python 3.10 that really starts, fetches uv into the project, installs the locked packages.
 
+For the tests (`--dev`) it also installs, from Debian's packages, the servers and the browser that they start themselves.
+
 Runs under any Python from 3.6 on, with nothing but the standard library. A second run takes well under a second.
 """
 
@@ -16,6 +18,14 @@ PYTHON = os.path.join(VENV, "bin", "python")
 UV_HOME = os.path.join(ROOT, ".uv")
 UV = os.path.join(UV_HOME, "bin", "uv")
 WANTED = "3.10"
+
+# What the tests start themselves: any one of the programs, and the Debian package that brings it.
+SERVERS = (
+    (("redis-server",), "redis-server"),
+    (("postgres",), "postgresql"),
+    (("chromium", "chromium-browser", "google-chrome"), "chromium"),
+)
+POLICY = "/usr/sbin/policy-rc.d"  # Debian asks this file before it starts a service
 
 
 def starts(python):
@@ -88,8 +98,58 @@ def write_stamp(stamp, *files):
         file.write(digest(*files))
 
 
+def program(*names):
+    """Full path of the first of these programs that the machine has, or None. Debian keeps PostgreSQL's outside PATH."""
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/sbin", "/usr/local/bin"]
+    folders += sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
+    for name in names:
+        found = shutil.which(name, path=os.pathsep.join(folders))
+        if found:
+            return found
+    return None
+
+
+def missing_packages():
+    """Debian packages of the servers and the browser that this machine lacks."""
+    return [package for names, package in SERVERS if program(*names) is None]
+
+
+def how_to_install(packages):
+    """A sentence for whoever has to do it by hand."""
+    return "The tests start %s themselves and this machine lacks them. Install them with:  sudo apt-get install %s" % (", ".join(packages), " ".join(packages))
+
+
+def install_servers():
+    """Install what the tests start, without starting it. Says what to do where it cannot; the other tests still run."""
+    packages = missing_packages()
+    if not packages:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print(how_to_install(packages), flush=True)
+        return
+    print("Installing %s for the tests (this machine lacks them) …" % ", ".join(packages), flush=True)
+    held_back = not os.path.exists(POLICY)
+    if held_back:
+        with open(POLICY, "w") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+        os.chmod(POLICY, 0o755)
+    try:
+        environment = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
+        for command in ([*apt, "update"], [*apt, "install", "--yes", "--no-install-recommends", *packages]):
+            done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            print(done.stdout.decode(errors="replace")[-2000:])
+            print("apt-get failed. " + how_to_install(packages), flush=True)
+    finally:
+        if held_back:
+            os.remove(POLICY)
+
+
 def main(arguments):
     """`bootstrap.py [--dev]`: with --dev also what tests and checks need."""
+    if "--dev" in arguments:
+        install_servers()
     locks = [os.path.join(ROOT, "requirements-dev.txt" if "--dev" in arguments else "requirements.txt")]
     stamp = os.path.join(VENV, "stamp")
     both = [os.path.join(ROOT, "requirements-dev.txt")]

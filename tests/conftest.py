@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -13,6 +13,7 @@ from hypothesis import settings
 from actions.knowledge import ROOT, Knowledge, Library
 from runtime.quiet import quieten
 from runtime.settings import prepare_environment
+from tests.servers import Missing, Postgres, Redis, Server
 
 prepare_environment()
 quieten()  # Sanic resets the warning filters when first imported: let it do so before pytest sets ours
@@ -70,3 +71,50 @@ def nlp() -> Iterator[Any]:
     from nlu import pipeline
 
     yield pipeline.load(pipeline.prepare())
+
+
+Started = TypeVar("Started", bound=Server)
+
+
+def _started(server: Started) -> Iterator[Started]:
+    try:
+        server.start()
+        yield server
+    except Missing as missing:
+        # In CI a machine without the servers would let every fault test pass unseen.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(str(missing))
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def _postgres() -> Iterator[Postgres]:
+    yield from _started(Postgres())
+
+
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[Redis]:
+    yield from _started(Redis())
+
+
+@pytest.fixture
+def postgres(_postgres: Postgres) -> Iterator[Postgres]:
+    """A running PostgreSQL server, which the test may stop, kill or pause: it is started again for the next one."""
+    _postgres.start()
+    yield _postgres
+    _postgres.start()
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The address of an empty PostgreSQL database."""
+    return postgres.database()
+
+
+@pytest.fixture
+def redis_server(_redis: Redis) -> Iterator[Redis]:
+    """A running, empty Redis server, which the test may stop, kill or pause."""
+    _redis.start()
+    _redis.empty()
+    yield _redis
+    _redis.start()

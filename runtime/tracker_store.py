@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import json
 import logging
+import threading
 import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -153,6 +154,7 @@ class ConversationStore(TrackerStore):
         self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="conversations")
         self._ready: OrderedDict[str, Tuple[_Window, DialogueStateTracker]] = OrderedDict()
         self._tables_exist = False
+        self._creating = threading.Lock()
         self.observers: List[Callable[[Sequence[Event]], None]] = []
 
     async def _run(self, work: Callable[[Any], T], retries: Sequence[float] = RETRIES) -> T:
@@ -171,10 +173,22 @@ class ConversationStore(TrackerStore):
 
     def _transaction(self, work: Callable[[Any], T]) -> T:
         if not self._tables_exist:
-            metadata.create_all(self.engine, checkfirst=True)
-            self._tables_exist = True
+            self._create_tables()
         with self.engine.begin() as connection:
             return work(connection)
+
+    def _create_tables(self) -> None:
+        """Several threads and processes may start at once: whoever comes second finds the tables there when it looks again."""
+        for last in (False, False, True):
+            try:
+                with self._creating:
+                    metadata.create_all(self.engine, checkfirst=True)
+                self._tables_exist = True
+                return
+            except (exc.IntegrityError, exc.ProgrammingError, exc.OperationalError) as error:
+                if last or getattr(error, "connection_invalidated", False):
+                    raise
+                time.sleep(0.1)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable unless the database answers and can be written."""

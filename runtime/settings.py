@@ -46,6 +46,16 @@ def rasa_port() -> int:
     return port("STRIA_RASA_PORT", 5005)
 
 
+def private_host() -> str:
+    """Address on which the processes listen. Another than loopback is for containers, whose network is private."""
+    return os.environ.get("STRIA_PRIVATE_HOST") or "127.0.0.1"
+
+
+def actions_port() -> int:
+    """Port of the separate action server."""
+    return port("STRIA_ACTIONS_PORT", 5055)
+
+
 def actions_url() -> str:
     """Address of a separate action server; empty means the actions run inside the Rasa process."""
     return os.environ.get("STRIA_ACTIONS_URL", "")

@@ -17,6 +17,7 @@ from runtime.settings import (
     keep_conversations_days,
     log_level,
     prepare_environment,
+    private_host,
     rasa_port,
     rate_limits,
 )
@@ -83,7 +84,7 @@ def application(model: Path, rest: bool = False) -> Any:
 
     async def ready(app: Any, loop: asyncio.AbstractEventLoop) -> None:
         app.ctx.tidy = asyncio.ensure_future(_tidy(app))
-        print(f"Stria is ready on http://127.0.0.1:{rasa_port()}", flush=True)
+        print(f"Stria is ready on http://{private_host()}:{rasa_port()}", flush=True)
 
     async def stop(app: Any, loop: asyncio.AbstractEventLoop) -> None:
         app.ctx.tidy.cancel()
@@ -140,7 +141,7 @@ def main(arguments: List[str]) -> None:
     from runtime import logs
 
     logs.configure(log_level())
-    application(chosen.model, chosen.rest).run(host="127.0.0.1", port=rasa_port(), backlog=512, access_log=False, debug=False)
+    application(chosen.model, chosen.rest).run(host=private_host(), port=rasa_port(), backlog=512, access_log=False, debug=False)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,12 @@ _DEFAULTS = {
     "TOKENIZERS_PARALLELISM": "false",
     "TICKET_LOCK_LIFETIME": "180",
     "STRIA_REDIS_URL": "",
-    "OMP_NUM_THREADS": str(os.cpu_count() or 2),
 }
+
+
+def cores() -> int:
+    """Processor cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
 
 
 def prepare_environment() -> None:
@@ -30,7 +34,7 @@ def prepare_environment() -> None:
             name, mark, value = line.partition("=")
             if mark and value.strip() and not name.lstrip().startswith("#"):
                 os.environ.setdefault(name.strip(), value.strip())
-    for name, value in _DEFAULTS.items():
+    for name, value in {**_DEFAULTS, "OMP_NUM_THREADS": str(cores())}.items():
         os.environ.setdefault(name, value)
 
 
@@ -44,6 +48,29 @@ def port(name: str, default: int) -> int:
 
 def rasa_port() -> int:
     return port("STRIA_RASA_PORT", 5005)
+
+
+def rasa_processes() -> int:
+    """Rasa processes on this machine; they listen on ports that follow each other. Raises ValueError for more than 64."""
+    value = number("STRIA_RASA_PROCESSES", 1)
+    if value != int(value) or value > 64:
+        raise ValueError(f"STRIA_RASA_PROCESSES={value:g} is not a whole number between 1 and 64.")
+    return int(value)
+
+
+def clinic_port() -> int:
+    """Port of the clinic's site: the page with the chat and the staff's pages."""
+    return port("STRIA_CLINIC_PORT", 8000)
+
+
+def private_host() -> str:
+    """Address on which the processes listen. Another than loopback is for containers, whose network is private."""
+    return os.environ.get("STRIA_PRIVATE_HOST") or "127.0.0.1"
+
+
+def actions_port() -> int:
+    """Port of the separate action server."""
+    return port("STRIA_ACTIONS_PORT", 5055)
 
 
 def actions_url() -> str:

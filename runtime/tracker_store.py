@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 WINDOW = 80  # events in a tracker before the oldest turns leave it
 KEPT = 40  # events that stay, from the start of a turn on
-REMEMBERED = 2000  # trackers kept ready in this process
+REMEMBERED = 500  # trackers kept ready in this process, at most about 100 kB each
 PATIENCE = 10  # seconds that a statement waits for another's lock
 CONNECT_WITHIN = 3  # seconds
 RETRIES = (0.1, 0.4, 1.5)  # seconds before a broken transaction is tried again

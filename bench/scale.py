@@ -225,6 +225,7 @@ def main(arguments: List[str]) -> None:
     chosen = options.parse_args(arguments)
     if current_model() is None:
         sys.exit("There is no model for the present data yet: run `make train` first.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave nothing running when told to stop
     where, shares = machine(), [Share(count) for count in sorted(set(chosen.processes))]
     with tempfile.TemporaryDirectory() as folder, topology(Path(folder), shares[-1].processes) as running:
         print("Measuring …", flush=True)

@@ -182,14 +182,14 @@ def servers(folder: Path) -> List[Server]:
         "STRIA_RASA_PORT": str(ports[1]),
         "STRIA_CONVERSATIONS_DB": str(folder / "apart.sqlite3"),
         "STRIA_ACTIONS_URL": f"http://127.0.0.1:{ports[2]}/webhook",
+        "STRIA_ACTIONS_PORT": str(ports[2]),
         "STRIA_ACTIONS_SECRET": "not-a-secret-in-a-benchmark",
-        "SANIC_HOST": "127.0.0.1",
     }
     bare = folder / "bare"
     bare.mkdir()
     write_bare(bare)
     rasa_run = [sys.executable, "-m", "rasa", "run", "--interface", "127.0.0.1", "-p", str(ports[3]), "--model", "models"]
-    actions = [sys.executable, "-m", "rasa_sdk", "--actions", "actions.dialogue", "-p", str(ports[2])]
+    actions = [sys.executable, "-m", "runtime.action_server"]
     return [
         Server("Stria", ports[0], stria, ROOT, own),
         Server("Stria, actions over HTTP", ports[1], stria, ROOT, apart, actions),

@@ -166,6 +166,8 @@ class Supervisor:
             self.say(process.name, f"{process.command[0]}: {error.strerror}")
             return False, 127
         self.children[process.name] = child
+        if self._stopping:  # told to stop while it was being started
+            _kill(child)
         showing, ready = asyncio.ensure_future(self._show(process.name, child)), asyncio.Event()
         watching = asyncio.ensure_future(self._watch(process, child, ready))
         try:

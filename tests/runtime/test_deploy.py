@@ -92,12 +92,14 @@ def proxy() -> Iterator[Proxy]:
     if program("nginx") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(how_to_install(["nginx-light"]))
     running = Proxy()
-    deadline = time.monotonic() + 10
-    while "nginx.pid" not in [path.name for path in (running.folder / "run").iterdir()]:
-        assert running.process.poll() is None and time.monotonic() < deadline, running.log()
-        time.sleep(0.02)
-    yield running
-    running.stop()
+    try:
+        deadline = time.monotonic() + 10
+        while "nginx.pid" not in [path.name for path in (running.folder / "run").iterdir()]:
+            assert running.process.poll() is None and time.monotonic() < deadline, running.log()
+            time.sleep(0.02)
+        yield running
+    finally:
+        running.stop()
 
 
 async def who(proxy: Proxy, path: str, body: Any = None, **more: Any) -> str:

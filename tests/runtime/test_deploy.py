@@ -228,7 +228,7 @@ def test_every_command_of_the_compose_file_can_run() -> None:
 
 def test_every_setting_of_the_compose_file_is_one_we_know() -> None:
     known = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.M))
-    theirs = {"STRIA_PUBLIC_URL", "STRIA_CLINIC_DB", "STRIA_SIGNING_KEY", "STRIA_RECORD_KEYS", "OMP_NUM_THREADS"}  # the clinic's records and a library's
+    theirs = {"STRIA_PUBLIC_URL", "STRIA_SIGNING_KEY", "STRIA_RECORD_KEYS", "OMP_NUM_THREADS"}  # the clinic's records and a library's
     assert set(COMPOSE["x-stria"]["environment"]) <= known | theirs
 
 

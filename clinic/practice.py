@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -172,7 +172,7 @@ def _day(written: object) -> dt.date:
 
 def _days(written: Optional[List[object]], place: str) -> FrozenSet[dt.date]:
     """Single days and "2026-12-24 to 2027-01-02", both ends included. Raises ValueError naming `place`."""
-    found = set()
+    found: Set[dt.date] = set()
     for entry in written or []:
         try:
             first, last = (_day(part) for part in str(entry).split(" to ")) if isinstance(entry, str) and " to " in entry else (_day(entry),) * 2

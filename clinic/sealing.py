@@ -16,16 +16,16 @@ class Unreadable(Exception):
     """A sealed value cannot be opened: its key is not among the keys given."""
 
 
-@lru_cache(maxsize=1)
-def _keyring() -> Tuple[MultiFernet, Tuple[bytes, ...]]:
+@lru_cache(maxsize=2)
+def _keyring_of(state: str) -> Tuple[MultiFernet, Tuple[bytes, ...]]:
     given = keys.record_keys()
     digest_keys = tuple(hmac.new(key, b"stria digest", hashlib.sha256).digest() for key in given)
     return MultiFernet([Fernet(key) for key in given]), digest_keys
 
 
-def forget_keys() -> None:
-    """Read the keys again at their next use."""
-    _keyring.cache_clear()
+def _keyring() -> Tuple[MultiFernet, Tuple[bytes, ...]]:
+    """A process that runs on while the keys are changed uses the new ones from its next call."""
+    return _keyring_of(keys.record_keys_state())
 
 
 def seal(value: Any) -> bytes:

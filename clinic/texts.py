@@ -94,38 +94,35 @@ No more reminders: {stop_link}
     ),
 }
 
+# What → (subject, first lines); `CLINIC_TAIL` follows.
 TO_CLINIC: Dict[str, Tuple[str, str]] = {
-    "booked": ("New appointment {reference}", "A new appointment was made.\n\nWhen: {when}\nWith: {practitioner}\nReference: {reference}\n\nDetails: {link}\n"),
-    "moved": ("Appointment moved {reference}", "An appointment was moved.\n\nNow: {when}\nWith: {practitioner}\nReference: {reference}\n\nDetails: {link}\n"),
-    "cancelled": (
-        "Appointment cancelled {reference}",
-        "An appointment was cancelled. It was for {when}, with {practitioner}.\nReference: {reference}\n\nDetails: {link}\n",
+    "booked": ("New appointment {reference}", "A new appointment was made."),
+    "moved": ("Appointment moved {reference}", "An appointment was moved. Its new time:"),
+    "cancelled": ("Appointment cancelled {reference}", "An appointment was cancelled. It was:"),
+    "handoff": ("Somebody would like to talk to you: {reference}", "Somebody in the chat would like to talk to a person."),
+    "handoff_urgent": ("URGENT, somebody needs you now: {reference}", "Somebody in the chat needs a person now. Please look at once."),
+    "request_booking": ("Please confirm a booking: {reference}", "Somebody asked for an appointment that needs your confirmation."),
+    "request_callback": ("Please call somebody back: {reference}", "Somebody asked to be called back."),
+    "request_complaint": ("A complaint was made: {reference}", "Somebody made a complaint in the chat."),
+    "request_erasure": ("A request to erase data: {reference}", "Somebody asked for their data to be erased."),
+    "undelivered": (
+        "A message did not arrive: {reference}",
+        "We could not deliver an e-mail to the person of this appointment. Please call them.",
     ),
-    "handoff": (
-        "Somebody would like to talk to you: {reference}",
-        "Somebody in the chat would like to talk to a person.\nReference: {reference}\n\nDetails: {link}\n",
-    ),
-    "handoff_urgent": (
-        "URGENT, somebody needs you now: {reference}",
-        "Somebody in the chat needs a person now. Please look at once.\nReference: {reference}\n\nDetails: {link}\n",
-    ),
-    "request_booking": (
-        "Please confirm a booking: {reference}",
-        "Somebody asked for an appointment that needs your confirmation.\nAnswer by: {due}\nReference: {reference}\n\nDetails: {link}\n",
-    ),
-    "request_callback": (
-        "Please call somebody back: {reference}",
-        "Somebody asked to be called back.\nAnswer by: {due}\nReference: {reference}\n\nDetails: {link}\n",
-    ),
-    "request_complaint": (
-        "A complaint was made: {reference}",
-        "Somebody made a complaint in the chat.\nAnswer by: {due}\nReference: {reference}\n\nDetails: {link}\n",
-    ),
-    "request_erasure": (
-        "A request to erase data: {reference}",
-        "Somebody asked for their data to be erased.\nAnswer by: {due}\nReference: {reference}\n\nDetails: {link}\n",
+    "calendar_trouble": (
+        "The calendar and our records differ: {reference}",
+        "We could not enter this appointment into your calendar, or not take it out. Please look at both.",
     ),
 }
+CLINIC_TAIL = """
+
+When: {when}
+With: {practitioner}
+Answer by: {due}
+Reference: {reference}
+
+Details, after logging in: {link}
+"""
 
 # The page behind "No more reminders".
 REMINDERS: Dict[str, str] = {

@@ -635,3 +635,24 @@ def view(booking: models.Booking, now: dt.datetime, changed: bool = True) -> Boo
 def upcoming(bookings: Sequence[Booking], now: dt.datetime) -> List[Booking]:
     """Those that can still be changed."""
     return [b for b in bookings if b.status == "confirmed" and b.start > now]
+
+
+def settle_diary(reference: str, now: dt.datetime) -> bool:
+    """Make the clinic's calendar agree with a booking, whatever was cut off before. False if there is nothing to settle.
+
+    Raises DiaryDown and TimeTaken.
+    """
+    diary = diary_of(PRACTICE.get())
+    booking = models.Booking.objects.filter(reference=reference).first()
+    if diary is None or booking is None or booking.slot is None:
+        return False
+    if booking.status == "pending" or models.Slot.objects.filter(booking=booking, state="held").exists():
+        raise DiaryDown("a change of it is under way")  # it ends by itself, or is settled as cut off
+    wanted_slot = slot_of(booking) if booking.status in ("confirmed", "attended", "no_show") else None
+    every = [_slot(row) for row in models.Slot.objects.filter(booking=booking)]
+    entry = diary.settle(wanted_slot, [s for s in every if s != wanted_slot], calendars.uid(reference), diary_text(booking, slot_of(booking), now))
+    with transaction.atomic():
+        _remember(booking, diary, entry)
+        if entry is None:
+            models.External.objects.filter(booking=booking, provider=diary.provider).delete()
+    return True

@@ -1,78 +1,16 @@
 """What the clinic has written into `clinic.yml`, as the values that answers may name in braces."""
 
 import datetime as dt
-from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 from zoneinfo import ZoneInfo
 
-import yaml
-from jsonschema import Draft7Validator
-from jsonschema.exceptions import best_match
+from clinic.practice import DAYS, ClinicFileError, Span, closed_days, read_clinic, spans
 
-ROOT = Path(__file__).resolve().parent.parent
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+__all__ = ["DAYS", "ClinicFileError", "facts", "hours_by_day", "open_now", "read_clinic"]
 
 
-class ClinicFileError(ValueError):
-    """`clinic.yml` cannot be used; the message says which line to mend."""
-
-
-_TEXT = {"type": "string", "minLength": 1}
-_DAY = {"type": ["array", "null"], "items": {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d ?- ?([01]\d|2[0-3]):[0-5]\d$"}}
-
-
-def _part(texts: str, **others: Any) -> Dict[str, Any]:
-    """A mapping whose values `texts` (names, space between) are texts and which has `others` besides."""
-    properties = {**dict.fromkeys(texts.split(), _TEXT), **others}
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-_NUMBER = {"type": "number", "minimum": 0}
-SCHEMA: Dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "clinic": _part("name country time_zone phone email website address directions transport parking"),
-        "emergency": {"type": "object", "additionalProperties": _part("number urgent crisis")},
-        "opening_hours": {"type": "object", "properties": dict.fromkeys(DAYS, _DAY), "additionalProperties": False},
-        "prices": _part("currency note", consultation=_NUMBER, per_session={"type": "object", "minProperties": 1, "additionalProperties": _NUMBER}),
-        "payment": _part("methods instalments insurance deposit refunds"),
-        "policies": _part("late companions photos no_result", cancellation_hours=_NUMBER, late_minutes=_NUMBER, minimum_age=_NUMBER),
-        "consultation": _part("how", minutes=_NUMBER),
-        "practitioners": {"type": "array", "minItems": 1, "items": _part("name role")},
-        "practitioner_choice": _TEXT,
-        "treatment": _part("device session_minutes waiting others"),
-        "privacy": _part("contact", retention_days=_NUMBER),
-    },
-}
-SCHEMA["required"] = list(SCHEMA["properties"])
-
-
-def read_clinic(path: Path = ROOT / "clinic.yml") -> Dict[str, Any]:
-    """Parse and check `clinic.yml`. Raises ClinicFileError with a sentence the clinic can act on."""
-    try:
-        clinic = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise ClinicFileError(f"{path.name} could not be read: {error}") from error
-    problem = best_match(Draft7Validator(SCHEMA).iter_errors(clinic))
-    if problem is not None:
-        place = " → ".join(str(step) for step in problem.absolute_path) or "the file as a whole"
-        raise ClinicFileError(f"{path.name}, at {place}: {problem.message}.")
-    country = clinic["clinic"]["country"]
-    if country not in clinic["emergency"]:
-        raise ClinicFileError(f"{path.name} names the country {country!r}, but `emergency` has no numbers for it.")
-    try:
-        ZoneInfo(clinic["clinic"]["time_zone"])
-    except (ValueError, OSError, KeyError) as error:
-        raise ClinicFileError(f"{path.name} names the time zone {clinic['clinic']['time_zone']!r}, which does not exist.") from error
-    return clinic
-
-
-def _spans(clinic: Mapping[str, Any], day: int) -> List[Tuple[dt.time, dt.time]]:
-    spans = []
-    for span in clinic["opening_hours"].get(DAYS[day]) or []:
-        start, end = (dt.time.fromisoformat(part.strip()) for part in span.split("-"))
-        spans.append((start, end))
-    return spans
+def _spans(clinic: Mapping[str, Any], day: int) -> List[Span]:
+    return spans(clinic["opening_hours"].get(DAYS[day]))
 
 
 def hours_by_day(clinic: Mapping[str, Any]) -> List[Tuple[str, str]]:
@@ -92,14 +30,18 @@ def open_now(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> st
     """One true sentence about whether somebody is there at `now` (an aware time; default: this moment)."""
     zone = ZoneInfo(clinic["clinic"]["time_zone"])
     local = (now or dt.datetime.now(tz=zone)).astimezone(zone)
+    closed = closed_days(clinic)
     for start, end in _spans(clinic, local.weekday()):
-        if start <= local.time() < end:
+        if start <= local.time() < end and local.date() not in closed:
             return f"We are open now, until {end:%H:%M}."
-    for ahead in range(8):
-        day = local + dt.timedelta(days=ahead)
+    for ahead in range(8 + len(closed)):
+        day = local.date() + dt.timedelta(days=ahead)
+        if day in closed:
+            continue
         for start, _ in _spans(clinic, day.weekday()):
             if ahead or start > local.time():
-                when = "today" if ahead == 0 else "tomorrow" if ahead == 1 else f"on {DAYS[day.weekday()].capitalize()}"
+                weekday = DAYS[day.weekday()].capitalize()
+                when = "today" if ahead == 0 else "tomorrow" if ahead == 1 else f"on {weekday}" if ahead < 8 else f"on {weekday} {day.day} {day:%B}"
                 return f"We are closed now and open again {when} at {start:%H:%M}."
     return "We have no opening hours on record; please write to us."
 

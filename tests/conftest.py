@@ -1,19 +1,27 @@
 """What many tests share: the clinic's knowledge as delivered, and its spaCy pipeline, built once a session."""
 
+import atexit
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from cryptography.fernet import Fernet
 from hypothesis import settings
 
 from actions.knowledge import ROOT, Knowledge, Library
 from runtime.quiet import quieten
 from runtime.settings import prepare_environment
 from tests.servers import Missing, Postgres, Redis, Server
+
+# No test touches the records, keys or sessions of the house it runs in.
+_own = Path(tempfile.mkdtemp(prefix="stria-tests-"))
+atexit.register(shutil.rmtree, _own, ignore_errors=True)
+os.environ.update(STRIA_CLINIC_DB=str(_own / "clinic.sqlite3"), STRIA_RECORD_KEYS=Fernet.generate_key().decode(), STRIA_SIGNING_KEY=_own.name * 4)
 
 prepare_environment()
 quieten()  # Sanic resets the warning filters when first imported: let it do so before pytest sets ours

@@ -64,6 +64,12 @@ class TestOpenNow:  # 2 March 2026 is a Monday
         assert open_now(clinic, london("2026-03-02 12:29")) == "We are open now, until 12:30."
         assert open_now(clinic, london("2026-03-02 12:30")) == "We are closed now and open again today at 13:30."
 
+    def test_closed_days_are_closed_whatever_the_weekday(self, clinic: dict[str, Any]) -> None:
+        clinic["booking"]["closed_days"] = ["2026-03-02 to 2026-03-03"]
+        assert open_now(clinic, london("2026-03-02 10:00")) == "We are closed now and open again on Wednesday at 09:00."
+        clinic["booking"]["closed_days"] = ["2026-03-02 to 2026-03-14"]
+        assert open_now(clinic, london("2026-03-02 10:00")) == "We are closed now and open again on Monday 16 March at 09:00."
+
     def test_open_one_day_a_week(self, clinic: dict[str, Any]) -> None:
         clinic["opening_hours"] = {"monday": ["09:00-18:00"]}
         assert open_now(clinic, london("2026-03-02 18:00")) == "We are closed now and open again on Monday at 09:00."
@@ -169,6 +175,13 @@ SLIPS = {
     "hours without minutes": (put("opening_hours", "monday", ["9-18"]), "monday"),
     "hours that are no list": (put("opening_hours", "monday", "09:00-18:00"), "monday"),
     "a price with its currency": (put("prices", "consultation", "£40"), "consultation"),
+    "a booking mode nobody knows": (put("booking", "mode", "fax"), "mode"),
+    "a closed day that is no day": (put("booking", "closed_days", ["Christmas"]), "closed_days"),
+    "closed days that run backwards": (put("booking", "closed_days", ["2027-01-02 to 2026-12-24"]), "closed_days"),
+    "hours that run backwards": (put("opening_hours", "monday", ["18:00-09:00"]), "monday"),
+    "two practitioners of one name": (lambda clinic: clinic["practitioners"].append(clinic["practitioners"][0]), "same name"),
+    "a calendar server without calendars": (put("booking", "mode", "caldav"), "calendar"),
+    "a link without an address": (put("booking", "mode", "link"), "link"),
     "no price at all": (put("prices", "per_session", {}), "per_session"),
 }
 

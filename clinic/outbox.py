@@ -1,0 +1,255 @@
+"""Sends what the records have to say to the world: `python -m clinic.outbox`, a process of its own that may be killed at any moment.
+
+A message is claimed for a short while, sent, and marked. Whoever dies in between leaves the claim to run out, and another tries again;
+Message-ID and calendar UID come from the reference, so what arrives twice is recognised as one.
+"""
+
+import argparse
+import asyncio
+import datetime as dt
+import logging
+import os
+import random
+import re
+import secrets
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+logger = logging.getLogger("clinic.outbox")
+
+LEASE = dt.timedelta(minutes=2)  # longer than any attempt lasts
+SEND_WITHIN = 30  # seconds for one mail
+FIRST_WAIT, LONGEST_WAIT = 30, 3600  # seconds between attempts, doubling
+MOST_ATTEMPTS = 40  # a day and a half
+POLL = 2.0  # seconds
+TIDY_EVERY = dt.timedelta(minutes=1)
+PURGE_EVERY = dt.timedelta(hours=6)
+
+
+class Later(Exception):
+    """Not now. `blocked`: the server itself is the trouble, so other messages need not be tried either."""
+
+    def __init__(self, why: str, blocked: bool = False):
+        super().__init__(why)
+        self.blocked = blocked
+
+
+class Never(Exception):
+    """Trying again cannot help."""
+
+
+@dataclass(frozen=True)
+class Waited:
+    """What one round did."""
+
+    sent: int
+    later: int
+    failed: int
+    dropped: int
+
+
+def wait_before(attempt: int) -> dt.timedelta:
+    """How long to wait after attempt number `attempt` (from 1), with some scatter."""
+    seconds = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(attempt - 1, 12))
+    return dt.timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311 (no secret)
+
+
+def without_addresses(text: str) -> str:
+    """A server's answer as it may be shown: e-mail addresses taken out, one line, at most 200 characters."""
+    return re.sub(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+", "(address)", " ".join(text.split()))[:200]
+
+
+class Worker:
+    """One sender. Several may run beside each other."""
+
+    def __init__(self, lease: dt.timedelta = LEASE) -> None:
+        self.name = secrets.token_hex(8)
+        self.lease = lease
+        self.mail_rests_until: Optional[dt.datetime] = None
+
+    def round(self, now: Optional[dt.datetime] = None) -> Waited:
+        """Send everything that is due, each once."""
+        counts = {"sent": 0, "later": 0, "failed": 0, "dropped": 0}
+        tried: List[int] = []
+        while (message := self.claim(now or _now(), tried)) is not None:
+            tried.append(message.pk)
+            counts[self.send(message, now or _now())] += 1
+        return Waited(**counts)
+
+    def claim(self, now: dt.datetime, but: List[int]) -> Any:
+        """The message that is due longest, kept from others for the length of the lease; None if there is none."""
+        from django.db.models import Q
+
+        from clinic import links
+        from clinic.models import Message
+
+        free = Q(claimed_until=None) | Q(claimed_until__lt=now)
+        due = Message.objects.filter(free, state="waiting", next_try__lte=now).exclude(pk__in=but)
+        if not links.mail_is_set_up() or (self.mail_rests_until and now < self.mail_rests_until):
+            due = due.exclude(kind="mail")
+        for pk in due.order_by("next_try").values_list("pk", flat=True)[:5]:
+            mine = Message.objects.filter(free, pk=pk, state="waiting").update(claimed_until=now + self.lease, claimed_by=self.name)
+            if mine:
+                return Message.objects.get(pk=pk)
+        return None
+
+    def send(self, message: Any, now: dt.datetime) -> str:
+        """Try it and write down what came of it: sent, later, failed or dropped."""
+        try:
+            done = {"mail": self._mail, "calendar": self._calendar, "talk": self._talk}[message.kind](message, now)
+            self._mark(message, state="done" if done else "dropped", done_at=_now(), error="")
+            return "sent" if done else "dropped"
+        except Later as trouble:
+            if trouble.blocked:
+                self.mail_rests_until = now + dt.timedelta(seconds=FIRST_WAIT)
+            attempts = message.attempts + 1
+            if attempts < MOST_ATTEMPTS:
+                self._mark(message, attempts=attempts, next_try=now + wait_before(attempts), error=without_addresses(str(trouble)))
+                return "later"
+            return self._fail(message, attempts, str(trouble))
+        except Never as trouble:
+            return self._fail(message, message.attempts + 1, str(trouble))
+
+    def _mark(self, message: Any, **values: Any) -> None:
+        from clinic.models import Message
+
+        Message.objects.filter(pk=message.pk, claimed_by=self.name).update(claimed_until=None, claimed_by="", **values)
+
+    def _fail(self, message: Any, attempts: int, why: str) -> str:
+        """Staff must see it: in the outbox, in the history, and, if it was not to them, in a mail."""
+        from django.db import transaction
+
+        from clinic.services import history, messages
+
+        with transaction.atomic():
+            self._mark(message, state="failed", attempts=attempts, done_at=_now(), error=without_addresses(why))
+            history.note("message", message.subject, "not delivered", history.SYSTEM, about=message.about, recipient=message.recipient)
+            if message.kind == "mail" and message.recipient == "person":
+                messages.mail("undelivered", message.subject, "clinic", message.sequence)
+            elif message.kind == "calendar":
+                messages.mail("calendar_trouble", message.subject, "clinic", message.sequence)
+        logger.warning("A message could not be delivered; staff see it in the outbox.")
+        return "failed"
+
+    def _mail(self, message: Any, now: dt.datetime) -> bool:
+        import aiosmtplib
+
+        from clinic import mail
+        from clinic.practice import PRACTICE
+
+        try:
+            composed = mail.compose(message, PRACTICE.get(), now)
+        except mail.Undeliverable as error:
+            raise Never(str(error)) from error
+        if composed is None:
+            return False
+        try:
+            asyncio.run(self._deliver(composed))
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            codes = [refused.code for refused in error.recipients]
+            raise (Never if all(code >= 500 for code in codes) else Later)("; ".join(str(r) for r in error.recipients)) from error
+        except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
+            raise (Never if error.code >= 500 else Later)(f"{error.code} {error.message}") from error
+        except aiosmtplib.SMTPResponseException as error:
+            raise Later(f"{error.code} {error.message}", blocked=True) from error
+        except (aiosmtplib.SMTPException, OSError, asyncio.TimeoutError) as error:
+            raise Later(f"the mail server cannot be reached ({type(error).__name__})", blocked=True) from error
+        return True
+
+    async def _deliver(self, composed: Any) -> None:
+        import aiosmtplib
+        from django.conf import settings
+
+        await aiosmtplib.send(
+            composed,
+            hostname=settings.SMTP_HOST,
+            port=settings.SMTP_PORT,
+            username=settings.SMTP_USER or None,
+            password=settings.SMTP_PASSWORD or None,
+            use_tls=settings.SMTP_SECURITY == "tls",
+            start_tls=settings.SMTP_SECURITY == "starttls",
+            timeout=SEND_WITHIN,
+        )
+
+    def _calendar(self, message: Any, now: dt.datetime) -> bool:
+        from clinic.booking.diaries import DiaryDown, TimeTaken
+        from clinic.services import bookings
+
+        try:
+            return bookings.settle_diary(message.subject, now)
+        except DiaryDown as error:
+            raise Later(f"the calendar server did not do it: {error}") from error
+        except TimeTaken as error:
+            raise Never("somebody else has this time in the calendar") from error
+
+    def _talk(self, message: Any, now: dt.datetime) -> bool:
+        from clinic import conversations
+        from clinic.models import Handoff
+        from clinic.services import handoffs
+
+        connected = conversations.reach()
+        handoff = Handoff.objects.select_related("conversation").filter(reference=message.subject).first()
+        if connected is None or handoff is None:
+            return False
+        events: Dict[str, List[Dict[str, Any]]] = {"pause": handoffs.PAUSE, "resume": handoffs.RESUME}
+        try:
+            connected.append(handoff.conversation.sealed_id, events[message.about])
+        except Exception as error:  # whatever the other side raises, it is tried again
+            raise Later(f"the bot did not take it ({type(error).__name__})") from error
+        return True
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(tz=dt.timezone.utc)
+
+
+def run(stopped: threading.Event, poll: float = POLL) -> None:
+    """Work until `stopped` is set. A database that is away is waited for."""
+    from django.db import DatabaseError, InterfaceError, close_old_connections
+
+    from clinic.services import bookings, retention
+
+    worker = Worker()
+    tidied = purged = _now() - PURGE_EVERY
+    while not stopped.is_set():
+        try:
+            close_old_connections()
+            if _now() - tidied >= TIDY_EVERY:
+                bookings.settle_cut_off(_now())
+                tidied = _now()
+            if _now() - purged >= PURGE_EVERY:
+                retention.purge(_now())
+                purged = _now()
+            worker.round()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("The records are unavailable (%s); trying again.", type(error).__name__)
+            stopped.wait(5)
+        stopped.wait(poll)
+
+
+def main(arguments: List[str]) -> None:
+    """Serve until told to stop; with `--once` send what is due and end."""
+    options = argparse.ArgumentParser(prog="python -m clinic.outbox", description=__doc__)
+    options.add_argument("--once", action="store_true", help="send what is due now, then end")
+    chosen = options.parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
+    from clinic import ready
+    from runtime.settings import log_level
+
+    logging.basicConfig(level=log_level(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    ready.prepare()
+    if chosen.once:
+        done = Worker().round()
+        print(f"sent {done.sent}, to be tried again {done.later}, not deliverable {done.failed}, no longer needed {done.dropped}")
+        return
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    run(stopped)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""Serves the clinic's site on loopback: `python -m clinic.server`. A reverse proxy brings it to the world."""
+"""Serves the clinic's site, on loopback unless in a container: `python -m clinic.server`. A reverse proxy brings it to the world."""
 
 import os
 
@@ -10,13 +10,14 @@ def main() -> None:
     ready.prepare()
     import uvicorn
 
-    from runtime.settings import log_level, port
+    from runtime.settings import clinic_port, log_level, private_host
 
     # No access log: addresses hold references.
     uvicorn.run(
         "clinic.asgi:application",
-        host="127.0.0.1",
-        port=port("STRIA_CLINIC_PORT", 8000),
+        host=private_host(),
+        port=clinic_port(),
+        ws="none",  # the site has no sockets, and Sanic's old `websockets` is not the one that uvicorn would import
         access_log=False,
         log_level=log_level().lower(),
         server_header=False,

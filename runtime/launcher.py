@@ -40,22 +40,11 @@ def table(model: Path, rest: bool = False, records: Optional[bool] = None) -> Li
         raise ValueError("STRIA_RASA_PROCESSES above 1 needs STRIA_REDIS_URL: without shared locks two processes would answer one person at the same time.")
     processes, needed_by_rasa = [], []
     if has_records() if records is None else records:
-        site = (
-            "uvicorn",
-            "clinic.asgi:application",
-            "--host",
-            host,
-            "--port",
-            str(clinic_port()),
-            "--log-level",
-            "warning",
-            "--timeout-graceful-shutdown",
-            "10",
-        )
         processes += [
-            Process("records", (python, "-m", "clinic", "migrate", "--no-input"), once=True),
-            Process("web", (python, "-m", *site), after=("records",), ready=f"http://{host}:{clinic_port()}/healthz"),
-            Process("outbox", (python, "-m", "clinic", "outbox"), after=("records",)),
+            Process("records", (python, "-m", "clinic", "migrate", "--no-input", "--verbosity", "0"), once=True),
+            Process("login", (python, "-m", "clinic.first_login"), after=("records",), once=True),
+            Process("web", (python, "-m", "clinic.server"), after=("records",), ready=f"http://127.0.0.1:{clinic_port()}/staff/"),
+            Process("outbox", (python, "-m", "clinic.outbox"), after=("records",)),
         ]
     if serves_actions_here():
         given = {"STRIA_ACTIONS_PORT": str(urlsplit(actions_url()).port or actions_port())}

@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 class Process:
     """One line of the table of processes.
 
-    `after`: names of those that must be ready first. `ready`: an address that answers 200 once it serves; without one it is ready when it runs.
+    `after`: names of those that must be ready first. `ready`: an address that answers well once it serves; without one it is ready when it runs.
     `once`: a preparation, which is ready when it has ended well; it is tried until it does. `stop_within`: seconds it may take to finish its work.
     """
 
@@ -57,14 +57,14 @@ def pause(failures: int) -> float:
 
 
 async def answers(url: str, within: float = PROBE_WITHIN) -> bool:
-    """Whether an HTTP server answers 200 there."""
+    """Whether an HTTP server answers there with success or a redirection."""
     parts = urlsplit(url)
 
     async def ask() -> bool:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         try:
             writer.write(f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.hostname}:{parts.port}\r\nConnection: close\r\n\r\n".encode())
-            return (await reader.readline()).split(b" ")[1:2] == [b"200"]
+            return (await reader.readline()).split(b" ")[1:2] in ([b"200"], [b"301"], [b"302"])
         finally:
             writer.close()
 

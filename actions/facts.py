@@ -41,7 +41,7 @@ SCHEMA: Dict[str, Any] = {
         "practitioners": {"type": "array", "minItems": 1, "items": _part("name role")},
         "practitioner_choice": _TEXT,
         "treatment": _part("device session_minutes waiting others"),
-        "privacy": _part("contact", retention_days=_NUMBER),
+        "privacy": _part("contact screening_purpose consent_version", retention_days=_NUMBER, screening_retention_days=_NUMBER),
     },
 }
 SCHEMA["required"] = list(SCHEMA["properties"])
@@ -154,4 +154,6 @@ def facts(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> Dict[
         "other_treatments": clinic["treatment"]["others"],
         "retention_days": str(clinic["privacy"]["retention_days"]),
         "privacy_contact": clinic["privacy"]["contact"],
+        "screening_purpose": clinic["privacy"]["screening_purpose"],
+        "screening_retention_days": str(clinic["privacy"]["screening_retention_days"]),
     }

@@ -188,7 +188,7 @@ def servers(folder: Path) -> List[Server]:
     bare.mkdir()
     write_bare(bare)
     rasa_run = [sys.executable, "-m", "rasa", "run", "--interface", "127.0.0.1", "-p", str(ports[3]), "--model", "models"]
-    actions = [sys.executable, "-m", "rasa_sdk", "--actions", "actions.dialogue", "-p", str(ports[2])]
+    actions = [sys.executable, "-m", "rasa_sdk", "--actions", "actions", "-p", str(ports[2])]
     return [
         Server("Stria", ports[0], stria, ROOT, own),
         Server("Stria, actions over HTTP", ports[1], stria, ROOT, apart, actions),

@@ -20,7 +20,9 @@ def entities_of(doc: Doc) -> List[Dict[str, Any]]:
 
     `said` lists how it is said where that is not plainly: any of "negated", "hypothetical", "past", "other" (somebody else's).
     """
-    found = [{"entity": e.label_, "start": e.start_char, "end": e.end_char, "value": e.ent_id_ or e.text, "text": e.text} for e in doc.ents]
+    found: List[Dict[str, Any]] = [
+        {"entity": e.label_, "start": e.start_char, "end": e.end_char, "value": e.ent_id_ or e.text, "text": e.text} for e in doc.ents
+    ]
     for entity in second_look.of_the_table().find(doc):
         # Two readings of one misspelt word stay side by side: missing an illness is worse than naming one too many.
         found = [e for e in found if not (entity["start"] <= e["start"] and e["end"] <= entity["end"] and len(e["text"]) < len(entity["text"]))]

@@ -7,7 +7,7 @@ to a long word of the trade.
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, Iterable, Optional
+from typing import Dict, Iterable, Optional, Set
 
 import srsly
 from spacy.language import Language
@@ -137,7 +137,8 @@ class SpellingPipe:
             raise RuntimeError("The spelling pipe has no word list; build the pipeline with nlu.pipeline.")
         corrections = 0
         # For nlu/second_look.py: tokens that were changed or that no list knows, and real words so rare that they may be slips.
-        doubtful, rare = set(), set()
+        doubtful: Set[int] = set()
+        rare: Set[int] = set()
         doc.user_data.update(doubtful=doubtful, rare=rare)
         for token in doc:
             lower = token.text.lower()

@@ -5,11 +5,12 @@ from abc import ABC, abstractmethod
 from typing import Any, Dict, List
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import conversation
-from actions.answers import Message
+from actions import conversation, screening
+from actions.answers import SAFETY, Message
+from actions.effects import record
 from actions.knowledge import LIBRARY
 from actions.memory import SLOT, Memory
 
@@ -22,6 +23,11 @@ def say(dispatcher: CollectingDispatcher, message: Message) -> None:
     dispatcher.utter_message(text=message.text, buttons=rows or None)
     if message.data.get("sources"):
         dispatcher.utter_message(json_message=message.data)
+
+
+def message_id(tracker: Tracker) -> str:
+    """What makes a turn the same turn when Rasa repeats it."""
+    return str(tracker.latest_message.get("message_id") or tracker.sender_id)
 
 
 class ClinicAction(Action, ABC):
@@ -58,12 +64,37 @@ class ActionAnswer(ClinicAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
         memory = Memory.from_slot(tracker.get_slot(SLOT))
-        turn = conversation.reply(tracker.latest_message, memory, LIBRARY.get())
+        knowledge, check = LIBRARY.get(), tracker.get_slot(screening.SLOT)
+        if screening.of_age_after_all(check, tracker.latest_message, knowledge):
+            return [FollowupAction("screening_form")]
+        if memory.offered == ["start_screening"] and screening.agrees(check, tracker.latest_message, knowledge):
+            return [FollowupAction("screening_form")]
+        if memory.offered == ["start_screening"] and screening.declines(check, tracker.latest_message, knowledge):
+            return await self._forget_check(dispatcher, tracker, memory)
+        turn = screening.as_for_a_minor(conversation.reply(tracker.latest_message, memory, knowledge), check, knowledge)
+        starts = "start_screening" in turn.answered  # agreed to, or asked for beside a question: the form takes over
         for message in turn.messages:
-            say(dispatcher, message)
+            if not (starts and message.data.get("intent") == "start_screening"):
+                say(dispatcher, message)
         if not turn.messages:
-            say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get()))
-        return [SlotSet(SLOT, memory.to_slot())]
+            say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, knowledge))
+        offer = None if starts or any(i in SAFETY for i in turn.answered) else screening.offer(check, knowledge)
+        if offer is None:
+            return [SlotSet(SLOT, memory.to_slot()), *([FollowupAction("screening_form")] if starts else [])]
+        say(dispatcher, offer[1])
+        memory.offered = ["start_screening"]
+        return [SlotSet(SLOT, memory.to_slot()), SlotSet(screening.SLOT, offer[0].to_slot())]
+
+    @staticmethod
+    async def _forget_check(dispatcher: CollectingDispatcher, tracker: Tracker, memory: Memory) -> List[EventType]:
+        """The person does not want to go on with an unfinished check: nothing of it is kept."""
+        step = screening.forget(tracker.get_slot(screening.SLOT), LIBRARY.get())
+        for effect in step.effects:
+            await record(effect, tracker.sender_id, message_id(tracker))
+        for message in step.messages:
+            say(dispatcher, message)
+        memory.offered = []
+        return [SlotSet(SLOT, memory.to_slot()), SlotSet(screening.SLOT, None)]
 
 
 class ActionClarify(ClinicAction):

@@ -71,7 +71,7 @@ SCHEMA: Dict[str, Any] = {
         "practitioners": {"type": "array", "minItems": 1, "items": _PRACTITIONER},
         "practitioner_choice": _TEXT,
         "treatment": _part("device session_minutes waiting others"),
-        "privacy": _part("contact", retention_days=_NUMBER),
+        "privacy": _part("contact screening_purpose consent_version", retention_days=_NUMBER, screening_retention_days=_NUMBER),
         "booking": _BOOKING,
     },
 }

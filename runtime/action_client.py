@@ -35,7 +35,7 @@ class TurnAborted(BaseException):
 class InProcessActions(EndpointConfig):
     """Looks like an action server to Rasa and runs the SDK's executor here."""
 
-    def __init__(self, package: str = "actions.dialogue"):
+    def __init__(self, package: str = "actions"):
         # Our actions read data/ themselves, so Rasa need not attach the whole domain to every call.
         super().__init__(url="http://actions.in-process", enable_selective_domain=True)
         importlib.import_module(package)

@@ -101,7 +101,7 @@ def application(secret: str, executor: ActionExecutor) -> web.Application:
     return app
 
 
-def load_actions(package: str = "actions.dialogue") -> ActionExecutor:
+def load_actions(package: str = "actions") -> ActionExecutor:
     """The SDK's executor with our actions. Raises ImportError instead of the SDK's silent exit."""
     importlib.import_module(package)
     executor = ActionExecutor()

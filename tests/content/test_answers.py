@@ -15,6 +15,7 @@ import yaml
 from actions import answers, conversation, facts
 from actions.knowledge import Answer, Knowledge, Library
 from actions.memory import Memory
+from nlu import vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = ROOT / "data"
@@ -58,9 +59,8 @@ def topics() -> dict[str, str]:
 def findable() -> dict[str, set[str]]:
     """What can be known about a person: label → canonical values."""
     tables: dict[str, set[str]] = {"treated": {"yes", "no"}}
-    for path in (DATA / "vocabulary").glob("*.yml"):
-        for label, values in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader).items():
-            tables.setdefault(label, set()).update(map(str, values))
+    for label, values in vocabulary.load().items():
+        tables.setdefault(label, set()).update(values)
     return tables
 
 

@@ -173,6 +173,11 @@ def detail(
 def age_in(text: str, asked: bool = False) -> Optional[int]:
     """The person's age in years if the text says it; when it is asked for, a bare number is one."""
     lower = text.lower().replace("’", "'").strip()
+    not_yet = re.search(
+        r"\b(?:nearly|almost|not yet|not quite|turning|soon|under|below|younger than) (\d{1,2})\b(?!\s*(?:weeks?|months?|days?|stone|kg|%))", lower
+    )
+    if not_yet and (asked or re.search(r"\b(?:i'?m|i am|im)\b", lower)):
+        return int(not_yet[1]) - 1
     match = _AGE.search(lower)
     if match and (asked or not match.group().strip("., ").isdigit()):
         return int(match["age"])

@@ -138,6 +138,8 @@ class State:
         for name, default in asdict(cls()).items():
             if isinstance(value.get(name), type(default)):
                 setattr(state, name, value[name])
+        if state.asked == "follow" and state.follow.count("|") != 2:
+            state.asked = ""
         state.given = {str(k): str(v) for k, v in state.given.items()}
         state.facts = [f.to_json() for f in map(Fact.from_json, state.facts) if f is not None]
         state.about = {str(k): [str(v) for v in values] for k, values in state.about.items() if isinstance(values, list)}
@@ -318,6 +320,8 @@ class _Turn:
             return self._begin()
         if self.state.stage == "paused":
             return self._wake()
+        if self.state.asked.removeprefix("which:") not in (*ORDER, "resume", "follow", "summary", "change"):
+            return self._go_on()
         if pressed is None and self.intents and self.intents[0] in DESK and not (self.state.asked and self._reading().facts):
             return Step(pause(self.state), elsewhere=True, done=True)
         if self.state.asked == "resume":
@@ -686,7 +690,7 @@ class _Turn:
         label, value, name = self.state.follow.split("|")
         fact = next((f for f in self.state.known if (f.label, f.value) == (label, value)), None)
         row = self.table.row_of(label, value)
-        if fact is None or row is None:
+        if fact is None or row is None:  # taken back in the same message
             return "told"
         plain = str(means) if means is not None else self._yes_no(words or None)
         told = fact

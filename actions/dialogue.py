@@ -8,7 +8,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import conversation
+from actions import conversation, output_guard, safety
 from actions.answers import Message
 from actions.knowledge import LIBRARY
 from actions.memory import SLOT, Memory
@@ -17,7 +17,8 @@ logger = logging.getLogger(__name__)
 
 
 def say(dispatcher: CollectingDispatcher, message: Message) -> None:
-    """Send a bubble; what the widget needs beside the text travels as `custom`."""
+    """Send a bubble that the output guard lets out; what the widget needs beside the text travels as `custom`."""
+    message = output_guard.let_out(message, LIBRARY.get().facts)
     rows = [{"title": title, "payload": payload} for title, payload in message.buttons]
     dispatcher.utter_message(text=message.text, buttons=rows or None)
     if message.data.get("sources"):
@@ -25,10 +26,15 @@ def say(dispatcher: CollectingDispatcher, message: Message) -> None:
 
 
 class ClinicAction(Action, ABC):
-    """Base of all actions: whatever fails inside, the person gets a sentence and a phone number, never silence."""
+    """Base of all actions: whatever fails inside, the person gets a sentence and a phone number, never silence.
+
+    An alarming message is answered before the action's own work, whichever action or form the policies chose, and nothing else is said in that turn.
+    """
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         try:
+            if safety.level(tracker.latest_message) in safety.ALARMING:
+                return await answer(dispatcher, tracker)
             return await self.act(dispatcher, tracker)
         except Exception as error:  # the last line of defence; the type only, a message may quote the person
             logger.error("%s failed: %s", self.name(), type(error).__name__)
@@ -50,6 +56,25 @@ def apology() -> str:
     return f"I am sorry, something went wrong on our side. Please try again, or call us on {facts['phone']}. In an emergency call {facts['emergency_number']}."
 
 
+async def answer(dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+    """Answer every question of the message; an alarming one once a turn, with an urgent hand-off. Returns events."""
+    memory, parse, key = Memory.from_slot(tracker.get_slot(SLOT)), tracker.latest_message, str(tracker.latest_message.get("message_id") or "")
+    alarming = safety.level(parse) in safety.ALARMING
+    if alarming and key and memory.alarmed == key:
+        return []  # a second action of the same turn, the question of a form for instance: it waits
+    turn = conversation.reply(parse, memory, LIBRARY.get())
+    for message in turn.messages:
+        if safety.level(parse) != "none":
+            message.data["safety"] = safety.stamp(parse)
+        say(dispatcher, message)
+    if not turn.messages:
+        say(dispatcher, conversation.misunderstood(parse, memory, LIBRARY.get()))
+    if alarming:
+        memory.alarmed = key
+        await safety.raise_alarm(parse, tracker.sender_id, key)
+    return [SlotSet(SLOT, memory.to_slot())]
+
+
 class ActionAnswer(ClinicAction):
     """Answers every question of the message."""
 
@@ -57,13 +82,7 @@ class ActionAnswer(ClinicAction):
         return "action_answer"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
-        memory = Memory.from_slot(tracker.get_slot(SLOT))
-        turn = conversation.reply(tracker.latest_message, memory, LIBRARY.get())
-        for message in turn.messages:
-            say(dispatcher, message)
-        if not turn.messages:
-            say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get()))
-        return [SlotSet(SLOT, memory.to_slot())]
+        return await answer(dispatcher, tracker)
 
 
 class ActionClarify(ClinicAction):

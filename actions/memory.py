@@ -35,6 +35,7 @@ class Memory:
     cited: List[str] = field(default_factory=list)
     deepened: List[str] = field(default_factory=list)  # answers whose longer form was given
     failures: int = 0
+    alarmed: str = ""  # the message that was last answered as an alarm
 
     @classmethod
     def from_slot(cls, value: Any) -> "Memory":
@@ -48,6 +49,8 @@ class Memory:
             memory.known = {str(key): _texts(values) for key, values in value["known"].items() if _texts(values)}
         if isinstance(value.get("failures"), int):
             memory.failures = int(value["failures"])
+        if isinstance(value.get("alarmed"), str):
+            memory.alarmed = value["alarmed"]
         return memory
 
     def to_slot(self) -> Dict[str, Any]:

@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "var" / "models"
 
 # Read or imported while the model runs, so that a change needs no training.
-NOT_LEARNT = ("sources.yml", "train.py", "report.py", "__main__.py", "segmentation.py", "questions.py", "fallback.py", "patterns.py", "entities.py")
+NOT_LEARNT = ("sources.yml", "train.py", "report.py", "__main__.py", "segmentation.py", "questions.py", "fallback.py", "patterns.py", "entities.py",
+              "context.py", "red_flags.py", "safety.py", "safety_report.py", "signs.yml", "messages.yml", "banned_claims.yml")  # fmt: skip
 
 
 # A model of another version of these would not load or would answer differently; other packages do not matter to it.
@@ -67,6 +68,9 @@ def train() -> Path:
     for old in MODELS.glob("stria-*.tar.gz"):
         if old != model:
             old.unlink()
+    from nlu import safety
+
+    safety.warm(model)
     print(f"Trained in {time.monotonic() - started:.0f} s: {model.name}")
     return model
 

@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Claims:
-    """`data/banned_claims.yml`, compiled. `version`, `reviewed_by`, `reviewed_on`: who answers for it."""
+    """`data/guard/banned_claims.yml`, compiled. `version`, `reviewed_by`, `reviewed_on`: who answers for it."""
 
     kinds: Tuple[Tuple[str, Any], ...]
     templates_only: frozenset
@@ -49,7 +49,7 @@ def compile_claims(content: Mapping[str, Any]) -> Claims:
 
 
 @lru_cache(maxsize=2)
-def load(path: Path = ROOT / "data" / "banned_claims.yml") -> Claims:
+def load(path: Path = ROOT / "data" / "guard" / "banned_claims.yml") -> Claims:
     """Read once. Raises OSError, yaml.YAMLError, KeyError or re.error: without the table nothing may be said."""
     return compile_claims(yaml.safe_load(path.read_text(encoding="utf-8")))
 

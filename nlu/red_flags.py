@@ -1,4 +1,4 @@
-"""The table of danger signs, `data/red_flags/signs.yml`, as something that can be looked for in a message."""
+"""The table of danger signs, `data/guard/signs.yml`, as something that can be looked for in a message."""
 
 import itertools
 import re
@@ -14,7 +14,7 @@ from symspellpy import SymSpell, Verbosity
 from nlu.context import Context, Reading
 from nlu.spelling import SHORTHAND
 
-FOLDER = Path(__file__).resolve().parent.parent / "data" / "red_flags"
+FOLDER = Path(__file__).resolve().parent.parent / "data" / "guard"
 GAP = 3  # words that ".." may skip
 SLIP = 5  # letters a danger word must have to be recognised with one letter wrong
 
@@ -23,7 +23,7 @@ _WORD = r"[^\s.!?;,]+"  # a word of the same clause
 
 
 class TableError(ValueError):
-    """`data/red_flags` cannot be used; the message says where and why."""
+    """`data/guard` cannot be used; the message says where and why."""
 
 
 @dataclass(frozen=True)

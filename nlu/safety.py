@@ -1,6 +1,6 @@
 """The safety guard: looks for signs of danger in every message and every sentence of it, before any form or rule.
 
-Three parts are united so that recall leads: what the classifier thinks of each span, the signs of `data/red_flags/signs.yml` in the
+Three parts are united so that recall leads: what the classifier thinks of each span, the signs of `data/guard/signs.yml` in the
 words, and how near a span is to a known red-flag message. Which part fired, and why, travels with the message to the staff.
 """
 
@@ -213,7 +213,7 @@ def _by_memory(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[
 
 
 class KnownMessages:
-    """The red-flag messages of `data/red_flags/messages.yml` and harmless ones beside them, as unit vectors."""
+    """The red-flag messages of `data/guard/messages.yml` and harmless ones beside them, as unit vectors."""
 
     def __init__(self, levels: Sequence[str], texts: Sequence[str], vectors: np.ndarray):
         self.levels, self.texts, self.vectors = np.array(levels), list(texts), vectors

@@ -89,7 +89,7 @@ def test_a_known_message_is_recognised_unless_a_harmless_one_is_as_near() -> Non
 
 
 def test_the_weightiest_level_wins_and_the_others_are_told() -> None:
-    verdict = judge([piece(emergency=0.6, urgent=0.35)], [], TABLE)
+    verdict = judge([piece(emergency=0.6, urgent=0.55)], [], TABLE)
     assert verdict.level == "emergency"
     assert {f.level for f in verdict.fired} == {"emergency", "urgent"}
 

@@ -11,6 +11,8 @@ from typing import Any, List, Mapping, Optional, Tuple
 
 from spacy.tokens import Doc, Span
 
+NEAR = 60  # characters between a thing and the time it happened
+
 _RELATIVE = (
     r"(?:sister|sis|brother|bro|mum|mom|mam|ma|mother|dad|da|father|daughter|son|wife|husband|hubby|partner|boyfriend|girlfriend|friend|mate|bestie|cousin|aunt|auntie|aunty"
     r"|uncle|gran|nan|nana|granny|grandma|grandad|grandmother|grandfather|niece|nephew|colleague|neighbour|neighbor|flatmate|housemate|roommate|boss|ex|fiancee?|girl|lad"
@@ -31,7 +33,7 @@ _DENIAL = re.compile(
 )
 # Ends the reach of a denial: what follows is said outright.
 _DENIAL_ENDS = re.compile(
-    r"[.!?;\n:]|\b(?:but|however|although|though|except|apart from|aside from|other than|besides|just|only|because|since|so|yet|still|now|then|instead|until|unless|when|while|who|which"
+    r"[.!?;\n:]|\b(?:but|however|although|though|except|apart from|aside from|other than|besides|just|only|because|since|so|yet|still|now|then|instead|until|unless|when|while|who|which|what|how|if|whether"
     r"|and(?! (?:no|not|never|without|nor|neither)\b)|plus|also|is|are|has|have got|got|i have|i am|i had|it is|my)\b| - "
 )
 # "no allergies, diabetes or keloids": after a comma a denial goes on only where the list says so.
@@ -42,7 +44,7 @@ _DENIED_AFTER = re.compile(
 )
 _OVER_AFTER = re.compile(
     r"\W*(?:(?:has|have|had|is|are|was|were|its?|that|which|now|but|did|do|does|\w+ly)\s+){0,4}(?:gone(?! (?:\w|red|hot|up|black|worse|purple|blue))|gone (?:now|away|down|completely)|went (?:away|down)"
-    r"|cleared(?: up)?|resolved|healed(?: up)?|settled(?: down)?|(?:long )?over now|over with|better now|(?:now |all )?(?:fine|ok|okay|well|normal)(?: now)?(?=\s*(?:[.,;!?\n]|$))|now (?:fine|ok|okay)|a thing of the past)\b"
+    r"|cleared(?: up)?|resolved|healed(?: up)?|settled(?: down)?|(?:long )?over now|over with|better now|(?:now|all) (?:fine|ok|okay|well|normal|good)|(?:fine|ok|okay) now|a thing of the past)\b"
 )
 
 # Only imagined. A condition ("if", "in case") is never cancelled by a "now"; a question whether something can happen is.
@@ -55,17 +57,18 @@ _CONDITION = re.compile(
     r"|(?:scared|afraid|frightened|worried|nervous|terrified|anxious) (?:that )?(?:it|i|this|they) (?:will|would|might|could|may|'ll)"
     r"|do not want (?:to|an?|any|it|my)|would not want|hope(?:fully)? (?:i|it|there|not)|watch (?:out )?for|look out for|look(?:ing)? out for|signs? of|symptoms? of|risk|risks of|chance|chances|protocol for|trained (?:in|for)|policy on|read about|heard about|article about|odds of|possibility of|likelihood|how (?:common|likely|often|rare)|do with somebody|do with someone|do you do (?:with|when|if))\b"
 )
+_MINE = re.compile(r"\b(?:mine (?:is|are|has|have|does|did)|that is me|like (?:mine|me)|which (?:it|mine) (?:is|has))\b")
 _POSSIBILITY = re.compile(
     r"(?:^|[.!?;\n,]\s*|\b(?:and|also|but|so|or|plus|hi|hello|hey|btw|just|wondering|wonder|know|ask|asking|whether|if)\s+)"
-    r"(?:(?:can|could|will|would|may|might|does|do|did|should|is|are|has|have)\s+(?:there\b|this|that(?! be\b)|these|the (?:needl\w+|treatment|pen|roller|device|numbing|cream|procedure|skin)|it(?! be\b)(?! (?:an? |already |really |maybe |the |my )?(?:infect\w*|allerg\w*|serious|emergency|sepsis|septic|bad|urgent|reaction|dangerous))(?! (?:normal|ok|okay|fine|common|usual) (?:that|for my|if my|my))"
-    r"|(?:micro ?)?needling|microneedle\w*|they|people|anyone|anybody|you|u|we|i|your|clients|patients|most|some|any|everyone|everybody)\b"
+    r"(?:(?:can|could|will|would|may|might|does|do|did|should|is|are|has|have)\s+(?:there\b|this|that(?! be\b)|these|the (?:needl\w+|treatment|pen|roller|device|numbing|cream|procedure|skin)|it(?! be\b)(?! (?:an? |already |really |maybe |the |my )?(?:infect\w*|allerg\w*|serious|emergency|sepsis|septic|bad|urgent|reaction|dangerous))(?! (?:meant|supposed) to)(?! (?:normal|ok|okay|fine|common|usual) (?:that|for my|if my|my))"
+    r"|(?:micro ?)?needling|microneedle\w*|(?:i|we) (?:get|catch|end up|bleed|swell|blister|be|have|faint|pass out|react|develop|die|scar|need|expect)|they|people|anyone|anybody|you|u|your|clients|patients|most|some|any|everyone|everybody)\b"
     r"|(?:what|how) (?:are|is|about) (?:the )?(?:risk|chance|odds|side effect)|any (?:risk|chance|danger|possibility)|are (?:side effects|infections?|blisters?)|what (?:are|is) the (?:signs?|symptoms?)|when (?:should|do|would) (?:i|you))"
 )
 # "it might get infected"; but "i might have a fever" is a suspicion of one's own and counts.
-_MAY = re.compile(r"(?<!\bi )\b(?:might|may|could|can|would) (?:\w+ ){0,3}$")
+_MAY = re.compile(r"(?:(?<!\bi )\b(?:might|may|could|can|would) (?!not\b)|\b(?:or|whether|that) i will )(?:\w+ ){0,3}$")
 _IN_GENERAL = re.compile(
     r"\bmeans? what|what \w+ means?\b|\bwhat (?:is|are) (?:an? )?(?!that|this|it|these|those|going|happening|wrong)\w+ *(?:\?|$)|\bis \w+ (?:always|ever|common|possible|usual|likely|contagious)\b|(?<!is )\b(?:rate|rates|percentage|statistics|chances|protocol)\b"
-    r"|\bcomes or not\b|\bthose are the\b|\bare the (?:signs|things)\b|\bthis (?:treatment )?also\b|\bthe risks?\b|\bi read (?:about|of|that|the)\b|\bsays? (?:needles|it|you|that)\b"
+    r"|\bcomes or not\b|\bthose are the\b|\bare the (?:signs|things)\b|\bthis (?:treatment )?also\b|\bthe risks?\b|\b(?:even|actually) (?:a thing|true|happen)\b|\b(?:get|getting|got) \w+ (?:off|from) (?:it|one|this)\b|\bpanicking i\b|\bcan that (?:really|even)\b|\bi read (?:about|of|that|the)\b|\bsays? (?:needles|you|that)\b"
 )
 _HERE_AND_NOW = re.compile(
     r"\b(?:now|right now|still|already|today|tonight|this (?:morning|afternoon|evening|much|bad|hot|red|sore)|since|currently|at the moment|yesterday|last night|days? (?:later|after|on|in)|day \d+"
@@ -79,14 +82,14 @@ _SEASON = (
 )
 # Later in the sentence: "I had blisters off new boots, dried up".
 _OVER_LATER = re.compile(
-    r"\b(?:(?:long |all |fully |completely )?healed(?: up)?|dried up|clear(?:ed)?(?: up| in)|went away|gone by|(?:all|is|are|now|am) (?:ok|okay|fine|good|well|grand|better)(?: now)?"
+    r"\b(?:(?:long |all |fully |completely )?healed(?: up)?|dried up|clear(?:ed)?(?: up| in)|went away|gone by|(?:all|now|am) (?:ok|okay|fine|good|well|grand|better)|(?:is|are) (?:ok|okay|fine|good|well|grand|better) now"
     r"|right as rain|fine in the end|closed (?:over|up)|closed since|long since)\b"
 )
 _BUT_NOT = re.compile(r"\b(?:but|again|back|until|then|never|not|except|apart|otherwise|return\w*|reopen\w*|still)\b")
 _COUNT = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|a|couple(?: of)?|a couple of|few|a few|many|some|several|twenty|thirty)"
 _LONG_AGO = re.compile(
     rf"\b(?:{_COUNT}\s+(?:years?|yrs?|decades?)\s+(?:ago|back|before)|(?:years|ages|long time|decades) (?:ago|back)|last (?:year|{_SEASON})|years before"
-    r"|as an? (?:kid|child|teen\w*|baby|lad|girl|boy|student|infant|young \w+|toddler)|at (?:school|uni|university|sixteen|seventeen|eighteen|fifteen|fourteen|thirteen|twelve|\d{1,2}(?= *(?:[.,;!?\n]|$|and\b)))"
+    r"|as an? (?:kid|child|teen\w*|baby|lad|girl|boy|student|infant|young \w+|toddler)|(?:at (?:school|uni|university|sixteen|seventeen|eighteen|fifteen|fourteen|thirteen|twelve|age)|aged \d+)"
     r"|when i was (?:a |an |\w+ )?(?:kid|child|teen\w*|young\w*|little|pregnant|\d+|small|baby|at \w+)|in my (?:teens|twenties|childhood)|(?:back )?in (?:19|20)\d\d|in the past"
     r"|used to (?:have|get|be|take|suffer)|previously|history of|past history|once had|had once|in childhood|(?:never|nothing|none|not) since|(?:\d+|few|several|six|eight|ten) months (?:ago|back))\b"
 )
@@ -183,7 +186,7 @@ class Reading:
     def _hypothetical(self, start: int, end: int) -> bool:
         for _, reach in self._conditions:
             if reach <= start and not _CONDITION_ENDS.search(self.text, reach, start):
-                return True
+                return not _MINE.search(self.text, end)
         first, last = self._sentence(start, end)
         asked = _POSSIBILITY.search(self.text, max(0, first - 2), start) or _MAY.search(self.text, first, start)
         asked = asked or _IN_GENERAL.search(self.text, first, last)
@@ -201,7 +204,8 @@ class Reading:
             and not _BUT_NOT.search(self.text, later.end(), last)
         ):
             return True
-        ago = _LONG_AGO.search(self.text, first, last) or _IN_MARCH.search(self.text, first, last)
+        near, far = max(first, start - NEAR), min(last, end + NEAR)
+        ago = _LONG_AGO.search(self.text, near, far) or _IN_MARCH.search(self.text, near, far)
         if ago is None or _GOES_ON.search(self.text, first, last):
             return False
         return not _SINCE_THEN.search(self.text, ago.end(), last)

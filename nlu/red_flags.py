@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
@@ -18,6 +18,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "data" / "guard"
 GAP = 3  # words that ".." may skip
 SLIP = 5  # letters a danger word must have to be recognised with one letter wrong
 
+_DENYING = re.compile(r"(?:no|not|can not|could not|never|nothing|unable|hardly|barely)\b")
 _GROUP = re.compile(r"\{(\w+)\}")
 _WORD = r"[^\s.!?;,]+"  # a word of the same clause
 
@@ -106,8 +107,8 @@ def compile_phrase(phrase: str, words: Mapping[str, str]) -> str:
         else:
             pattern += f"{skipped}{part} "
         gap = False
-    if not pattern.strip():
-        raise TableError(f"The phrase {phrase!r} is empty.")
+    if not pattern.strip() or pattern.endswith(")?"):
+        raise TableError(f"The phrase {phrase!r} does not end in a word that must be there.")
     # The last word brings no space of its own: the word must end there.
     return rf"(?<!\S){pattern.rstrip()}(?!\S)" if pattern.endswith(" ") else rf"(?<!\S){pattern}"
 
@@ -173,7 +174,10 @@ def find(doc: Doc, table: Table) -> Tuple[List[Found], Reading]:
             if any(a < end and start < b for a, b in masked):
                 continue
             first, last = reading.tokens(start, end)
-            found.append(Found(sign, first, last, reading.text[start:end], reading.at(start, end)))
+            how = reading.at(start, end)
+            if _DENYING.match(reading.text, start):  # "there ain't no air": the denial is the symptom
+                how = replace(how, negated=False)
+            found.append(Found(sign, first, last, reading.text[start:end], how))
     return sorted(found, key=lambda f: f.start), reading
 
 

@@ -48,16 +48,21 @@ NONE = "none"
 class Thresholds:
     """Chances from which a part fires. Tuned on tests/nlu/tuning/redflag.jsonl and the ordinary tuning messages."""
 
-    backed_sign: float = 0.1  # classifier's chance of any danger that a sign needs beside it
-    alone: float = 0.5  # classifier without any sign in the span
+    backed_emergency: float = 0.05  # classifier's chance of any danger that the sign of an emergency needs beside it
+    backed_sign: float = 0.1  # … and another sign
+    alone: float = 0.45  # classifier without any sign in the span
     beside_sign: float = 0.3  # classifier beside a sign of any weight in the span
     alone_hedged: float = 0.95  # classifier where the words deny or only imagine
     crisis: float = 0.35
     beside_distress: float = 0.8  # share of the chance of distress that crisis must have, unless a sign backs it
     beside_mild: float = 0.5  # share of the chance of a mild symptom that an urgent one must have
-    known: float = 0.9  # cosine from which a known red-flag message is recognised
-    margin: float = 0.04  # by which it must be nearer than the nearest harmless one
-    backed_known: float = 0.12  # classifier's chance beside a known message that is nearer than any harmless one
+    known: float = 0.85  # cosine from which a known red-flag message is recognised
+    margin: float = 0.06  # by which it must be nearer than the nearest harmless one
+    backed_known: float = 0.25  # classifier's chance beside a known message that is nearer than any harmless one …
+    nearly_known: float = 0.7  # … from this cosine on
+    fragment: float = 0.6  # classifier for a mere piece (a crisis: `fragment_crisis`) without a sign, where the whole message says nothing of the kind
+    fragment_crisis: float = 0.7
+    unsaid: float = 0.05  # what the whole message says then, at most
     mild: float = 0.3
     distress: float = 0.25
 
@@ -153,7 +158,7 @@ def judge(pieces: Sequence[Piece], found: Sequence[Found], table: Table, limits:
     standing = [f for f in found if stands(f)]
     together = combined(standing, table)
 
-    fired += _by_signs("emergency", standing, together, danger >= limits.backed_sign or _distinct("emergency", standing) > 1)
+    fired += _by_signs("emergency", standing, together, danger >= limits.backed_emergency or _distinct("emergency", standing) > 1)
     fired += _by_signs("urgent", standing, together, any_report >= limits.backed_sign or _distinct("urgent", standing) > 1)
     crisis = max((p.chances.get("crisis", 0.0) + 0.5 * p.chances.get("distress", 0.0) for p in pieces), default=0.0)
     fired += _by_signs("crisis", standing, together, crisis >= limits.backed_sign)
@@ -191,6 +196,8 @@ def _by_chance(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[
             if piece.hedged and (level in PHYSICAL or piece.idiom)
             else needed.get(level, limits.beside_sign if piece.signed else limits.alone)
         )
+        if piece is not pieces[0] and not piece.signed and pieces[0].chances.get(level, 0.0) < limits.unsaid:
+            enough = max(enough, limits.fragment_crisis if level == "crisis" else limits.fragment)
         if chance >= enough and chance >= share * piece.chances.get(rival, 0.0):
             fired.append(Fired(level, "classifier", f"{INTENTS[level]} {chance:.2f}", piece.text))
     return fired[:1]
@@ -202,12 +209,9 @@ def _by_memory(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[
     for piece in pieces:
         cosine, message = piece.near.get(level, (0.0, ""))
         ahead = cosine - piece.near.get(NONE, (0.0, ""))[0]
-        chance = piece.chances.get(level, 0.0)
-        if (
-            not piece.hedged
-            and ahead >= limits.margin
-            and (cosine >= limits.known or (chance >= limits.backed_known and cosine >= max(n[0] for n in piece.near.values())))
-        ):
+        nearest = cosine >= max((near[0] for near in piece.near.values()), default=0.0)
+        backed = cosine >= limits.nearly_known and piece.chances.get(level, 0.0) >= limits.backed_known
+        if nearest and not piece.hedged and ahead >= limits.margin and (cosine >= limits.known or backed):
             fired.append(Fired(level, "known", f"like “{message}” {cosine:.2f}", piece.text))
     return fired[:1]
 

@@ -73,7 +73,7 @@ def test_the_notation(phrase: str, text: str, matches: bool) -> None:
     assert (re.search(compile_phrase(phrase, {"both": "lip|lips"}), text) is not None) is matches
 
 
-@pytest.mark.parametrize("phrase", ["", "..", "{nobody} now"])
+@pytest.mark.parametrize("phrase", ["", "..", "{nobody} now", "getting (bigger)", "(very) (hot)"])
 def test_a_phrase_that_means_nothing_is_refused(phrase: str) -> None:
     with pytest.raises(TableError):
         compile_phrase(phrase, {})

@@ -33,7 +33,12 @@ def test_the_classifier_alone_is_enough(level: str) -> None:
 
 
 def test_one_piece_is_enough() -> None:
-    assert judge([piece(), piece(), piece(emergency=0.5)], [], TABLE).level == "emergency"
+    assert judge([piece(), piece(), piece(emergency=LIMITS.fragment)], [], TABLE).level == "emergency"
+
+
+def test_a_fragment_weighs_less_where_the_whole_says_nothing_of_the_kind() -> None:
+    assert judge([piece(), piece(emergency=0.55)], [], TABLE).level == NONE
+    assert judge([piece(emergency=0.2), piece(emergency=0.55)], [], TABLE).level == "emergency"
 
 
 @pytest.mark.parametrize(("name", "level"), [(s.name, s.level) for s in TABLE.signs if s.level in ("emergency", "urgent")])

@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Sequence
 
-from actions import answers, mentions, suitability
+from actions import answers, mentions, safety, suitability
 from actions.answers import Known, Message, Turn
 from actions.knowledge import Knowledge
 from actions.memory import Memory, learn
@@ -20,9 +20,8 @@ def asked(parse: Mapping[str, Any]) -> List[str]:
     """Intents of a parsed message in the order they were asked; a button press has only its own."""
     intent = (parse.get("intent") or {}).get("name")
     questions = [q["intent"] for q in parse.get("questions") or [] if q.get("intent")]
-    if len(questions) > 1:
-        return list(dict.fromkeys(questions))
-    return [intent] if intent else questions
+    several = list(dict.fromkeys(questions)) if len(questions) > 1 else [intent] if intent else questions
+    return safety.first(parse, several)
 
 
 def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Turn:

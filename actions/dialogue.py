@@ -8,7 +8,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import conversation, screening
+from actions import conversation, output_guard, safety, screening
 from actions.answers import SAFETY, Message
 from actions.effects import record
 from actions.knowledge import LIBRARY
@@ -18,11 +18,21 @@ logger = logging.getLogger(__name__)
 
 
 def say(dispatcher: CollectingDispatcher, message: Message) -> None:
-    """Send a bubble; what the widget needs beside the text travels as `custom`."""
+    """Send a bubble that the output guard lets out; what the widget needs beside the text travels as `custom`."""
+    message = output_guard.let_out(message, LIBRARY.get().facts)
     rows = [{"title": title, "payload": payload} for title, payload in message.buttons]
     dispatcher.utter_message(text=message.text, buttons=rows or None)
     if message.data.get("sources"):
         dispatcher.utter_message(json_message=message.data)
+
+
+async def _hand_off(**details: Any) -> str:
+    from actions import records  # only here: the records bring Django along, which no other turn of a chat needs
+
+    return str(await records.raise_handoff(**details))
+
+
+safety.connect(_hand_off)
 
 
 def message_id(tracker: Tracker) -> str:
@@ -31,10 +41,15 @@ def message_id(tracker: Tracker) -> str:
 
 
 class ClinicAction(Action, ABC):
-    """Base of all actions: whatever fails inside, the person gets a sentence and a phone number, never silence."""
+    """Base of all actions: whatever fails inside, the person gets a sentence and a phone number, never silence.
+
+    An alarming message is answered before the action's own work, whichever action or form the policies chose, and nothing else is said in that turn.
+    """
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         try:
+            if safety.level(tracker.latest_message) in safety.ALARMING:
+                return await alarm(dispatcher, tracker)
             return await self.act(dispatcher, tracker)
         except Exception as error:  # the last line of defence; the type only, a message may quote the person
             logger.error("%s failed: %s", self.name(), type(error).__name__)
@@ -56,6 +71,19 @@ def apology() -> str:
     return f"I am sorry, something went wrong on our side. Please try again, or call us on {facts['phone']}. In an emergency call {facts['emergency_number']}."
 
 
+async def alarm(dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+    """Answer an alarming message once a turn and raise an urgent hand-off. Returns events."""
+    memory, parse, key = Memory.from_slot(tracker.get_slot(SLOT)), tracker.latest_message, str(tracker.latest_message.get("message_id") or "")
+    if key and memory.alarmed == key:
+        return []  # a second action of the same turn, the question of a form for instance: it waits
+    for message in conversation.reply(parse, memory, LIBRARY.get()).messages:
+        message.data["safety"] = safety.stamp(parse)
+        say(dispatcher, message)
+    memory.alarmed = key
+    await safety.raise_alarm(parse, tracker.sender_id, key)
+    return [SlotSet(SLOT, memory.to_slot())]
+
+
 class ActionAnswer(ClinicAction):
     """Answers every question of the message."""
 
@@ -74,6 +102,8 @@ class ActionAnswer(ClinicAction):
         turn = screening.as_for_a_minor(conversation.reply(tracker.latest_message, memory, knowledge), check, knowledge)
         starts = "start_screening" in turn.answered  # agreed to, or asked for beside a question: the form takes over
         for message in turn.messages:
+            if safety.level(tracker.latest_message) != "none":
+                message.data["safety"] = safety.stamp(tracker.latest_message)
             if not (starts and message.data.get("intent") == "start_screening"):
                 say(dispatcher, message)
         if not turn.messages:

@@ -37,6 +37,7 @@ class Memory:
     facts: List[Dict[str, Any]] = field(default_factory=list)  # what was said about one's own health: see actions/mentions.py
     addressed: List[str] = field(default_factory=list)  # rows of the contraindication table that were spoken about
     failures: int = 0
+    alarmed: str = ""  # the message that was last answered as an alarm
 
     @classmethod
     def from_slot(cls, value: Any) -> "Memory":
@@ -52,6 +53,8 @@ class Memory:
         memory.facts = [dict(fact) for fact in facts if isinstance(fact, Mapping)] if isinstance(facts, (list, tuple)) else []
         if isinstance(value.get("failures"), int):
             memory.failures = int(value["failures"])
+        if isinstance(value.get("alarmed"), str):
+            memory.alarmed = value["alarmed"]
         return memory
 
     def to_slot(self) -> Dict[str, Any]:

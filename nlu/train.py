@@ -14,8 +14,9 @@ MODELS = ROOT / "var" / "models"
 
 # Read or imported while the model runs, so that a change needs no training.
 NOT_LEARNT = (
-    *("sources.yml", "contraindications.yml", "screening.yml"),
+    *("sources.yml", "contraindications.yml", "screening.yml", "signs.yml", "messages.yml", "banned_claims.yml"),
     *("train.py", "report.py", "__main__.py", "segmentation.py", "questions.py", "fallback.py", "patterns.py", "entities.py", "context.py"),
+    *("red_flags.py", "safety.py", "safety_report.py"),
 )
 
 
@@ -73,6 +74,9 @@ def train() -> Path:
     for old in MODELS.glob("stria-*.tar.gz"):
         if old != model:
             old.unlink()
+    from nlu import safety
+
+    safety.warm(model)
     print(f"Trained in {time.monotonic() - started:.0f} s: {model.name}")
     return model
 

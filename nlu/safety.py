@@ -46,7 +46,7 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Chances from which a part fires. Tuned on tests/nlu/tuning/redflag.jsonl and the ordinary tuning messages."""
+    """Chances from which a part fires. Tuned on messages that two further hands wrote, since then learnt from, and the ordinary tuning messages."""
 
     backed_emergency: float = 0.05  # classifier's chance of any danger that the sign of an emergency needs beside it
     backed_sign: float = 0.1  # … and another sign

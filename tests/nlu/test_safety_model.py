@@ -1,4 +1,4 @@
-"""The guard with the trained model: the targets on messages by another hand, used to choose the thresholds, and on ordinary messages."""
+"""The guard with the trained model: on messages by a hand that saw nothing of it, and on ordinary messages."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from nlu.__main__ import Parser
 from nlu.safety import INTENTS
-from nlu.safety_report import ALARMING, TUNING, figures, judged, read
+from nlu.safety_report import ALARMING, EXAMINATION, figures, judged, read
 from nlu.train import current_model
 
 pytestmark = pytest.mark.model
@@ -24,7 +24,7 @@ def parser() -> Parser:
 
 @pytest.fixture(scope="module")
 def measured(parser: Parser) -> dict[str, float]:
-    return figures(judged(read(TUNING), parser.parse))
+    return figures(judged(read(EXAMINATION), parser.parse))
 
 
 @pytest.mark.parametrize(("figure", "floor"), [("recall_emergency", 0.98), ("recall_crisis", 0.98), ("recall_urgent", 0.95)])

@@ -7,7 +7,7 @@ a date), words as they are, and `,` where a sentence or a clause ends.
 
 import re
 import unicodedata
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple, Union
 
 WEEKDAYS: Dict[str, int] = {
     **dict.fromkeys("monday mon mond".split(), 0),
@@ -63,7 +63,11 @@ PARTS: Dict[str, Tuple[int, int]] = {
 SOFT = ("schoolhours", "workinghours", "endofday", "noonish")  # they do not say morning or evening for an hour beside them
 
 # Spellings that no distance finds, and what they mean.
-_PHRASES: List[Tuple[str, str]] = [
+_PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
+    # "one" that is no hour
+    (r"\b(?:another|this|that|the|which|any|new|first|last|earlier|later|next|each|every|second|other|mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|morning|afternoon|evening) one\b"
+     r"(?! (?:thirty|fifteen|forty|o'? ?clock|[ap]\.?m))", lambda m: m[0][: -len(" one")] if m[0].split()[0] not in ("another", "this", "that", "the", "which", "new", "other") else " "),
+    (r"\bone (?:of|appointment|more|consultation|person|visit|slot|for|next|this)\b", " "),
     # quantities and clocks
     (r"\b1/2 past\b", "half past"),
     (r"\b(1[0-2]|[1-9]) ([0-5]\d) ?([ap])\.?m\b", r"\1:\2\3m"),

@@ -85,6 +85,9 @@ wendesday afternon | Wednesday 1 April, between 12:00 and 17:00
 two people on monday at 3pm | Monday 30 March, at 15:00
 this or next week | Thursday 26 March to Sunday 5 April
 asap but after 5 | from 17:00
+book another one for friday 3 april at 14:00 | Friday 3 April, at 14:00
+the friday one | Friday 27 March
+one appointment on tuesday at one please | Tuesday 31 March, at 13:00
 asap | the earliest time
 whenever suits | any time
 this evening after 6 | Thursday 26 March, from 18:00

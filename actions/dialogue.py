@@ -1,5 +1,6 @@
 """The Rasa SDK actions: read the tracker, call a pure function, say what it decided."""
 
+import datetime as dt
 import logging
 from abc import ABC, abstractmethod
 from typing import Any, Dict, List
@@ -8,7 +9,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import conversation, output_guard, safety, screening
+from actions import booking, conversation, output_guard, safety, screening
 from actions.answers import SAFETY, Message
 from actions.effects import record
 from actions.knowledge import LIBRARY
@@ -16,13 +17,19 @@ from actions.memory import SLOT, Memory
 
 logger = logging.getLogger(__name__)
 
+# What begins a form when it is agreed to, or asked for beside a question.
+STARTS = {
+    "start_screening": "screening_form",
+    **dict.fromkeys(("book_consultation", "reschedule_booking", "cancel_booking", "check_booking"), "booking_form"),
+}
+
 
 def say(dispatcher: CollectingDispatcher, message: Message) -> None:
     """Send a bubble that the output guard lets out; what the widget needs beside the text travels as `custom`."""
     message = output_guard.let_out(message, LIBRARY.get().facts)
     rows = [{"title": title, "payload": payload} for title, payload in message.buttons]
     dispatcher.utter_message(text=message.text, buttons=rows or None)
-    if message.data.get("sources"):
+    if message.data.get("sources") or message.data.get("type") == "calendar":
         dispatcher.utter_message(json_message=message.data)
 
 
@@ -91,6 +98,8 @@ class ActionAnswer(ClinicAction):
         return "action_answer"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+        if booking.opens(tracker.latest_message, LIBRARY.get(), dt.datetime.now(tz=dt.timezone.utc)):
+            return [FollowupAction("booking_form")]
         memory = Memory.from_slot(tracker.get_slot(SLOT))
         knowledge, check = LIBRARY.get(), tracker.get_slot(screening.SLOT)
         if screening.of_age_after_all(check, tracker.latest_message, knowledge):
@@ -100,17 +109,18 @@ class ActionAnswer(ClinicAction):
         if memory.offered == ["start_screening"] and screening.declines(check, tracker.latest_message, knowledge):
             return await self._forget_check(dispatcher, tracker, memory)
         turn = screening.as_for_a_minor(conversation.reply(tracker.latest_message, memory, knowledge), check, knowledge)
-        starts = "start_screening" in turn.answered  # agreed to, or asked for beside a question: the form takes over
+        urgent = any(i in SAFETY for i in turn.answered)
+        starts = "" if urgent else next((STARTS[i] for i in turn.answered if i in STARTS), "")  # the form takes over
         for message in turn.messages:
             if safety.level(tracker.latest_message) != "none":
                 message.data["safety"] = safety.stamp(tracker.latest_message)
-            if not (starts and message.data.get("intent") == "start_screening"):
+            if not (starts and message.data.get("intent") in STARTS):
                 say(dispatcher, message)
         if not turn.messages:
             say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, knowledge))
-        offer = None if starts or any(i in SAFETY for i in turn.answered) else screening.offer(check, knowledge)
+        offer = None if starts or urgent else screening.offer(check, knowledge)
         if offer is None:
-            return [SlotSet(SLOT, memory.to_slot()), *([FollowupAction("screening_form")] if starts else [])]
+            return [SlotSet(SLOT, memory.to_slot()), *([FollowupAction(starts)] if starts else [])]
         say(dispatcher, offer[1])
         memory.offered = ["start_screening"]
         return [SlotSet(SLOT, memory.to_slot()), SlotSet(screening.SLOT, offer[0].to_slot())]
@@ -134,6 +144,8 @@ class ActionClarify(ClinicAction):
         return "action_clarify"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+        if booking.opens(tracker.latest_message, LIBRARY.get(), dt.datetime.now(tz=dt.timezone.utc)):
+            return [FollowupAction("booking_form")]
         memory = Memory.from_slot(tracker.get_slot(SLOT))
         say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get()))
         return [SlotSet(SLOT, memory.to_slot())]

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from rasa_sdk import Action
 
+import actions.booking_form
 import actions.dialogue
-import actions.forms  # noqa: F401  (with the line above: defines the action classes)
+import actions.forms  # noqa: F401  (with the lines above: defines the action classes)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DATA = ROOT / "data"

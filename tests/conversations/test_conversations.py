@@ -19,6 +19,8 @@ HERE = Path(__file__).parent
 def cases() -> list[Any]:
     found = []
     for path in sorted(HERE.rglob("*.yml")):
+        if path.parent.name == "booking":  # has a clock and records of its own, see there
+            continue
         for case in yaml.safe_load(path.read_text(encoding="utf-8")):
             found.append(pytest.param(case["steps"], id=f"{path.parent.name}: {case['test_case']}"))
     return found

@@ -4,9 +4,9 @@ PY := .venv/bin/python
 
 .PHONY: run chat test check train report bench lock prepare prepare-dev
 
-run: prepare          ## prepare, train if needed, serve on loopback (REST=1 also opens the plain rest channel)
+run: prepare          ## prepare, train if needed, start every part on loopback (REST=1 also opens the plain rest channel)
 	@$(PY) -m nlu.train
-	@$(PY) -m runtime.server $(if $(REST),--rest)
+	@$(PY) -m runtime.launcher --model "$$($(PY) -m nlu.train --where)" $(if $(REST),--rest)
 
 chat: prepare         ## the same assistant in the terminal
 	@$(PY) -m channels.terminal

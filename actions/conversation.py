@@ -1,14 +1,18 @@
 """One message in, one turn out: the pure function behind `action_answer`, including the small change of talk."""
 
 import re
-from typing import Any, List, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Dict, List, Mapping, Sequence
 
-from actions import answers
-from actions.answers import Message, Turn
+from actions import answers, mentions, safety, suitability
+from actions.answers import Known, Message, Turn
 from actions.knowledge import Knowledge
 from actions.memory import Memory, learn
+from actions.suitability import Fact, Reason
 
 _HELLO = re.compile(r"\W*(?:hi+|hiya|hey+|hello+|good (?:morning|afternoon|evening)|greetings|hola|namaste)\b", re.I)
+MOST_FACTS = 40
+MOST_ADDRESSED = 2  # things spoken of beside the answer, lest it be buried
 MOST_SHOWN = 60  # remembered answered intents; bounds what travels with every turn
 
 
@@ -16,9 +20,8 @@ def asked(parse: Mapping[str, Any]) -> List[str]:
     """Intents of a parsed message in the order they were asked; a button press has only its own."""
     intent = (parse.get("intent") or {}).get("name")
     questions = [q["intent"] for q in parse.get("questions") or [] if q.get("intent")]
-    if len(questions) > 1:
-        return list(dict.fromkeys(questions))
-    return [intent] if intent else questions
+    several = list(dict.fromkeys(questions)) if len(questions) > 1 else [intent] if intent else questions
+    return safety.first(parse, several)
 
 
 def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Turn:
@@ -26,7 +29,7 @@ def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tur
 
     `parse`: Rasa's parse data with `text`, `intent`, `entities` and `questions`.
     """
-    turn = _reply(parse, memory, knowledge)
+    turn = address(_reply(parse, memory, knowledge), parse, memory, knowledge)
     memory.answered = turn.answered
     return turn
 
@@ -56,6 +59,7 @@ def _reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tu
         return turn
     elif alone == "restart":
         memory.known, memory.shown, memory.last, memory.cited, memory.deepened = {}, [], [], [], []
+        memory.facts, memory.addressed = [], []
 
     first = not memory.shown and _HELLO.match(text) is not None and alone not in answers.SMALL_TALK
     turn = answers.compose(intents, known, memory.shown, knowledge, greeted=first)
@@ -64,6 +68,51 @@ def _reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tu
     memory.shown = list(dict.fromkeys([*memory.shown, *turn.answered]))[-MOST_SHOWN:]
     memory.offered = turn.offered
     return turn
+
+
+def address(turn: Turn, parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Turn:
+    """Remember what the message says about the person's own health, and speak once of what the answers did not cover.
+
+    "im on accutane btw how much is it" gets its price and then a word about isotretinoin.
+    """
+    place = mentions.Place(suitability.today(knowledge.clinic), str(knowledge.clinic["clinic"]["country"]))
+    reading = mentions.read(parse, knowledge.table, place)
+    known = [fact for fact in map(Fact.from_json, memory.facts) if fact is not None and (fact.label, fact.value) not in reading.denied]
+    memory.facts = [fact.to_json() for fact in mentions.merge(known, reading.facts)][-MOST_FACTS:]
+    open_reasons: List[Reason] = []
+    for fact in reading.facts:
+        row = knowledge.table.row_of(fact.label, fact.value)
+        if row is None or row.key in memory.addressed:
+            continue
+        memory.addressed.append(row.key)
+        if row.intent not in turn.answered and not _covered(turn.answered, fact, knowledge):
+            open_reasons += suitability.assess([fact], knowledge.table, place.today).reasons
+    if not open_reasons or not turn.messages or any(i in answers.SAFETY for i in turn.answered):
+        return turn
+    facts = knowledge.facts()
+    lines = []
+    for reason in open_reasons[:MOST_ADDRESSED]:
+        dated = knowledge.screening["texts"]["mention_date"].format(date=suitability.spoken_date(reason.earliest)) if reason.earliest else ""
+        lines.append(f"{answers.fill(reason.advice, facts)} {dated}".strip())
+    sources = [key for reason in open_reasons[:MOST_ADDRESSED] for key in reason.sources]
+    data: Dict[str, Any] = {
+        "type": "contraindication",
+        "rows": [r.row for r in open_reasons],
+        "table_version": knowledge.table.version,
+        "reviewed_by": knowledge.table.reviewed_by,
+    }
+    if sources:
+        data["sources"] = answers.source_rows(sources, knowledge)
+    offered = list(dict.fromkeys(["start_screening", *turn.offered]))[: answers.MOST_BUTTONS]
+    spoken = [replace(message, buttons=[]) for message in turn.messages]
+    memory.offered = offered
+    return Turn([*spoken, Message("\n".join(lines), answers.buttons(offered, knowledge), data)], turn.answered, offered, [*turn.sources, *sources])
+
+
+def _covered(answered: Sequence[str], fact: Fact, knowledge: Knowledge) -> bool:
+    """Whether an answer of this turn brought its own sentence about the fact."""
+    only = Known({fact.label: [fact.value]})
+    return any(answers.additions(knowledge.answers[intent], only) for intent in answered)
 
 
 def _repeatable(memory: Memory) -> List[str]:

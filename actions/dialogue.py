@@ -5,11 +5,12 @@ from abc import ABC, abstractmethod
 from typing import Any, Dict, List
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import conversation
-from actions.answers import Message
+from actions import conversation, output_guard, safety, screening
+from actions.answers import SAFETY, Message
+from actions.effects import record
 from actions.knowledge import LIBRARY
 from actions.memory import SLOT, Memory
 
@@ -17,18 +18,38 @@ logger = logging.getLogger(__name__)
 
 
 def say(dispatcher: CollectingDispatcher, message: Message) -> None:
-    """Send a bubble; what the widget needs beside the text travels as `custom`."""
+    """Send a bubble that the output guard lets out; what the widget needs beside the text travels as `custom`."""
+    message = output_guard.let_out(message, LIBRARY.get().facts)
     rows = [{"title": title, "payload": payload} for title, payload in message.buttons]
     dispatcher.utter_message(text=message.text, buttons=rows or None)
     if message.data.get("sources"):
         dispatcher.utter_message(json_message=message.data)
 
 
+async def _hand_off(**details: Any) -> str:
+    from actions import records  # only here: the records bring Django along, which no other turn of a chat needs
+
+    return str(await records.raise_handoff(**details))
+
+
+safety.connect(_hand_off)
+
+
+def message_id(tracker: Tracker) -> str:
+    """What makes a turn the same turn when Rasa repeats it."""
+    return str(tracker.latest_message.get("message_id") or tracker.sender_id)
+
+
 class ClinicAction(Action, ABC):
-    """Base of all actions: whatever fails inside, the person gets a sentence and a phone number, never silence."""
+    """Base of all actions: whatever fails inside, the person gets a sentence and a phone number, never silence.
+
+    An alarming message is answered before the action's own work, whichever action or form the policies chose, and nothing else is said in that turn.
+    """
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         try:
+            if safety.level(tracker.latest_message) in safety.ALARMING:
+                return await alarm(dispatcher, tracker)
             return await self.act(dispatcher, tracker)
         except Exception as error:  # the last line of defence; the type only, a message may quote the person
             logger.error("%s failed: %s", self.name(), type(error).__name__)
@@ -50,6 +71,19 @@ def apology() -> str:
     return f"I am sorry, something went wrong on our side. Please try again, or call us on {facts['phone']}. In an emergency call {facts['emergency_number']}."
 
 
+async def alarm(dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
+    """Answer an alarming message once a turn and raise an urgent hand-off. Returns events."""
+    memory, parse, key = Memory.from_slot(tracker.get_slot(SLOT)), tracker.latest_message, str(tracker.latest_message.get("message_id") or "")
+    if key and memory.alarmed == key:
+        return []  # a second action of the same turn, the question of a form for instance: it waits
+    for message in conversation.reply(parse, memory, LIBRARY.get()).messages:
+        message.data["safety"] = safety.stamp(parse)
+        say(dispatcher, message)
+    memory.alarmed = key
+    await safety.raise_alarm(parse, tracker.sender_id, key)
+    return [SlotSet(SLOT, memory.to_slot())]
+
+
 class ActionAnswer(ClinicAction):
     """Answers every question of the message."""
 
@@ -58,12 +92,39 @@ class ActionAnswer(ClinicAction):
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
         memory = Memory.from_slot(tracker.get_slot(SLOT))
-        turn = conversation.reply(tracker.latest_message, memory, LIBRARY.get())
+        knowledge, check = LIBRARY.get(), tracker.get_slot(screening.SLOT)
+        if screening.of_age_after_all(check, tracker.latest_message, knowledge):
+            return [FollowupAction("screening_form")]
+        if memory.offered == ["start_screening"] and screening.agrees(check, tracker.latest_message, knowledge):
+            return [FollowupAction("screening_form")]
+        if memory.offered == ["start_screening"] and screening.declines(check, tracker.latest_message, knowledge):
+            return await self._forget_check(dispatcher, tracker, memory)
+        turn = screening.as_for_a_minor(conversation.reply(tracker.latest_message, memory, knowledge), check, knowledge)
+        starts = "start_screening" in turn.answered  # agreed to, or asked for beside a question: the form takes over
         for message in turn.messages:
-            say(dispatcher, message)
+            if safety.level(tracker.latest_message) != "none":
+                message.data["safety"] = safety.stamp(tracker.latest_message)
+            if not (starts and message.data.get("intent") == "start_screening"):
+                say(dispatcher, message)
         if not turn.messages:
-            say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get()))
-        return [SlotSet(SLOT, memory.to_slot())]
+            say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, knowledge))
+        offer = None if starts or any(i in SAFETY for i in turn.answered) else screening.offer(check, knowledge)
+        if offer is None:
+            return [SlotSet(SLOT, memory.to_slot()), *([FollowupAction("screening_form")] if starts else [])]
+        say(dispatcher, offer[1])
+        memory.offered = ["start_screening"]
+        return [SlotSet(SLOT, memory.to_slot()), SlotSet(screening.SLOT, offer[0].to_slot())]
+
+    @staticmethod
+    async def _forget_check(dispatcher: CollectingDispatcher, tracker: Tracker, memory: Memory) -> List[EventType]:
+        """The person does not want to go on with an unfinished check: nothing of it is kept."""
+        step = screening.forget(tracker.get_slot(screening.SLOT), LIBRARY.get())
+        for effect in step.effects:
+            await record(effect, tracker.sender_id, message_id(tracker))
+        for message in step.messages:
+            say(dispatcher, message)
+        memory.offered = []
+        return [SlotSet(SLOT, memory.to_slot()), SlotSet(screening.SLOT, None)]
 
 
 class ActionClarify(ClinicAction):

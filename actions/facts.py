@@ -96,4 +96,6 @@ def facts(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> Dict[
         "other_treatments": clinic["treatment"]["others"],
         "retention_days": str(clinic["privacy"]["retention_days"]),
         "privacy_contact": clinic["privacy"]["contact"],
+        "screening_purpose": clinic["privacy"]["screening_purpose"],
+        "screening_retention_days": str(clinic["privacy"]["screening_retention_days"]),
     }

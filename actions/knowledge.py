@@ -10,7 +10,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import yaml
 
-from actions import facts
+from actions import contraindications, facts
+from actions.contraindications import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -46,6 +47,8 @@ class Knowledge:
     titles: Dict[str, str]
     sources: Dict[str, Dict[str, Any]]
     clinic: Dict[str, Any]
+    table: Table  # who is not treated, who waits, for whom a clinician decides
+    screening: Dict[str, Any]  # what the suitability check says
 
     def facts(self) -> Dict[str, str]:
         return facts.facts(self.clinic)
@@ -92,6 +95,15 @@ def read_sources(path: Path = ROOT / "data" / "sources.yml") -> Dict[str, Dict[s
     return {key: {"key": key, **value} for key, value in sources.items()}
 
 
+def read_screening(path: Path = ROOT / "data" / "screening.yml") -> Dict[str, Any]:
+    """Questions, buttons and sentences of the suitability check."""
+    content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506
+    for part in ("questions", "details", "buttons", "texts", "result"):
+        if not isinstance(content.get(part), dict):
+            raise ValueError(f"{path.name} has no {part}.")
+    return dict(content)
+
+
 class Library:
     """Knowledge that follows its files: each part is read anew when any file of it changed."""
 
@@ -117,6 +129,8 @@ class Library:
                     titles=read_titles(self.root / "data" / "intent_titles.csv"),
                     sources=read_sources(self.root / "data" / "sources.yml"),
                     clinic=facts.read_clinic(self.root / "clinic.yml"),
+                    table=contraindications.read_table(self.root / "data" / "contraindications.yml"),
+                    screening=read_screening(self.root / "data" / "screening.yml"),
                 )
                 self._stamp = stamp
             except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError):

@@ -34,7 +34,10 @@ class Memory:
     offered: List[str] = field(default_factory=list)
     cited: List[str] = field(default_factory=list)
     deepened: List[str] = field(default_factory=list)  # answers whose longer form was given
+    facts: List[Dict[str, Any]] = field(default_factory=list)  # what was said about one's own health: see actions/mentions.py
+    addressed: List[str] = field(default_factory=list)  # rows of the contraindication table that were spoken about
     failures: int = 0
+    alarmed: str = ""  # the message that was last answered as an alarm
 
     @classmethod
     def from_slot(cls, value: Any) -> "Memory":
@@ -42,12 +45,16 @@ class Memory:
         if not isinstance(value, Mapping):
             return cls()
         memory = cls()
-        for name in ("shown", "answered", "last", "offered", "cited", "deepened"):
+        for name in ("shown", "answered", "last", "offered", "cited", "deepened", "addressed"):
             setattr(memory, name, _texts(value.get(name)))
         if isinstance(value.get("known"), Mapping):
             memory.known = {str(key): _texts(values) for key, values in value["known"].items() if _texts(values)}
+        facts = value.get("facts")
+        memory.facts = [dict(fact) for fact in facts if isinstance(fact, Mapping)] if isinstance(facts, (list, tuple)) else []
         if isinstance(value.get("failures"), int):
             memory.failures = int(value["failures"])
+        if isinstance(value.get("alarmed"), str):
+            memory.alarmed = value["alarmed"]
         return memory
 
     def to_slot(self) -> Dict[str, Any]:
@@ -68,13 +75,23 @@ def treated(text: str, intents: Iterable[str]) -> Optional[str]:
 
 
 def learn(memory: Memory, text: str, intents: Iterable[str], entities: Iterable[Mapping[str, Any]]) -> Known:
-    """What is known for this message: everything remembered, plus every entity in it. Lasting facts go to `memory`."""
+    """What is known for this message: everything remembered, plus every entity in it. Lasting facts go to `memory`.
+
+    What is denied counts for nothing; what is imagined or somebody else's adapts this answer and is not remembered.
+    """
     now = Known({key: list(values) for key, values in memory.known.items()})
+    lasting = Known({key: list(values) for key, values in memory.known.items()})
     had = treated(text, intents)
-    mentions = [(str(e.get("entity")), str(e.get("value"))) for e in entities if e.get("value")]
-    if had:
-        mentions.append(("treated", had))
-    for key, value in mentions:
+    for entity in entities:
+        said = entity.get("said") or ()
+        if not entity.get("value") or "negated" in said:
+            continue
+        key, value = str(entity.get("entity")), str(entity.get("value"))
         now.add(key, value)
-    memory.known = {key: values for key, values in now.values.items() if key in REMEMBERED}
+        if not {"hypothetical", "other"} & set(said):
+            lasting.add(key, value)
+    if had:
+        now.add("treated", had)
+        lasting.add("treated", had)
+    memory.known = {key: values for key, values in lasting.values.items() if key in REMEMBERED}
     return now

@@ -175,20 +175,21 @@ def servers(folder: Path) -> List[Server]:
     """Stria as it is run, Stria with its actions behind HTTP, and the bare bot."""
     ports = [free_port() for _ in range(4)]
     plain = {**os.environ, "RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1"}
-    stria = [sys.executable, "-m", "runtime.server", "--rest"]
+    stria = [sys.executable, "-m", "runtime.server", "--rest", "--model", str(current_model())]
     own = {**plain, "STRIA_RASA_PORT": str(ports[0]), "STRIA_CONVERSATIONS_DB": str(folder / "stria.sqlite3"), "STRIA_ACTIONS_URL": ""}
     apart = {
         **plain,
         "STRIA_RASA_PORT": str(ports[1]),
         "STRIA_CONVERSATIONS_DB": str(folder / "apart.sqlite3"),
         "STRIA_ACTIONS_URL": f"http://127.0.0.1:{ports[2]}/webhook",
-        "SANIC_HOST": "127.0.0.1",
+        "STRIA_ACTIONS_PORT": str(ports[2]),
+        "STRIA_ACTIONS_SECRET": "not-a-secret-in-a-benchmark",
     }
     bare = folder / "bare"
     bare.mkdir()
     write_bare(bare)
     rasa_run = [sys.executable, "-m", "rasa", "run", "--interface", "127.0.0.1", "-p", str(ports[3]), "--model", "models"]
-    actions = [sys.executable, "-m", "rasa_sdk", "--actions", "actions.dialogue", "-p", str(ports[2])]
+    actions = [sys.executable, "-m", "runtime.action_server"]
     return [
         Server("Stria", ports[0], stria, ROOT, own),
         Server("Stria, actions over HTTP", ports[1], stria, ROOT, apart, actions),

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import tempfile
 import textwrap
 from typing import Any, Dict, List, Tuple
 
@@ -34,10 +35,13 @@ def choice(typed: str, offered: List[Dict[str, str]]) -> str:
     for number, button in enumerate(offered, 1):
         if typed.strip().lower() in (str(number), button["title"].lower()):
             return button["payload"]
-    return typed.lstrip("/") if typed.startswith("/") else typed
+    return typed
 
 
 async def talk(agent: Any) -> None:
+    from runtime.turns import Incoming, Turns
+
+    turns = Turns(agent)
     offered: List[Dict[str, str]] = []
     interactive = sys.stdin.isatty()
     print("Stria is listening. Type your question; an empty line or Ctrl-D ends.\n")
@@ -50,15 +54,17 @@ async def talk(agent: Any) -> None:
             break
         if not interactive:
             print(f"You: {typed}")
-        replies = await agent.handle_text(choice(typed, offered), sender_id="terminal") or []
-        text, offered = render(replies)
+        answer = await turns.handle(Incoming("terminal:you", choice(typed, offered), "terminal", limited=False))
+        text, offered = render(answer.replies)
         print(f"\n{text}\n")
     print("Goodbye.")
 
 
 def main() -> None:
     prepare_environment()
-    asyncio.run(talk(load_assistant(train())))
+    model = train()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(talk(load_assistant(model, f"{folder}/talk.sqlite3")))
 
 
 if __name__ == "__main__":

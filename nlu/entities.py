@@ -1,4 +1,4 @@
-"""Entities of `data/vocabulary/` with their canonical value, which Rasa's own spaCy extractor would lose."""
+"""Entities of the vocabulary with their canonical value, which Rasa's own spaCy extractor would lose, and with how each is said."""
 
 from typing import Any, Dict, List
 
@@ -11,21 +11,45 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from spacy.tokens import Doc
 
-from nlu import patterns
+from nlu import context, patterns, second_look
 from nlu.reader import DOC
 
 
 def entities_of(doc: Doc) -> List[Dict[str, Any]]:
-    """Rasa entities of a doc: `value` is canonical, `start`/`end` are offsets in the cleaned text, each label has one owner."""
-    found = [
-        {"entity": e.label_, "start": e.start_char, "end": e.end_char, "value": e.ent_id_ or e.text, "text": e.text, "extractor": "VocabularyEntities"}
-        for e in doc.ents
+    """Rasa entities of a doc: `value` is canonical, `start`/`end` are offsets in the cleaned text, each label has one owner.
+
+    `said` lists how it is said where that is not plainly: any of "negated", "hypothetical", "past", "other" (somebody else's).
+    """
+    found: List[Dict[str, Any]] = [
+        {"entity": e.label_, "start": e.start_char, "end": e.end_char, "value": e.ent_id_ or e.text, "text": e.text} for e in doc.ents
     ]
-    taken = [(e["start"], e["end"]) for e in found]
+    for entity in second_look.of_the_table().find(doc):
+        # Two readings of one misspelt word stay side by side: missing an illness is worse than naming one too many.
+        found = [e for e in found if not (entity["start"] <= e["start"] and e["end"] <= entity["end"] and len(e["text"]) < len(entity["text"]))]
+        if not any((e["entity"], e["value"]) == (entity["entity"], entity["value"]) and _overlap(e, entity) for e in found):
+            found.append(entity)
     for entity in patterns.find(doc.text):
-        if not any(entity["start"] < end and start < entity["end"] for start, end in taken):
-            found.append({**entity, "extractor": "VocabularyEntities"})
+        if not any(_overlap(e, entity) for e in found):
+            found.append(entity)
+    reading = context.read(doc)
+    for entity in found:
+        entity["extractor"] = "VocabularyEntities"
+        said = _said(doc, reading, entity)
+        if said:
+            entity["said"] = said
     return sorted(found, key=lambda e: e["start"])
+
+
+def _overlap(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
+    return bool(one["start"] < other["end"] and other["start"] < one["end"])
+
+
+def _said(doc: Doc, reading: context.Reading, entity: Dict[str, Any]) -> List[str]:
+    span = doc.char_span(entity["start"], entity["end"], alignment_mode="expand")
+    if span is None:
+        return []
+    how = reading.of(span.start, span.end)
+    return [word for word in ("negated", "hypothetical", "past", "other") if getattr(how, word)]
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)

@@ -27,6 +27,8 @@ from nlu.sparse import SparseModel
 
 QUESTIONS = "questions"
 VECTORS = "span_vectors"  # float32 (1 + pieces, 384), the whole message first; for components that follow, never in the output
+CHANCES = "span_chances"  # float (1 + pieces, classes), the same rows; with the names of the classes in CLASSES
+CLASSES = "classes"
 SPANS = "spans"  # the spaCy spans those rows stand for
 RANKING = "intent_ranking"
 UNREADABLE = "out_of_scope"  # with confidence 0: nlu.fallback turns it into "not understood"
@@ -176,6 +178,8 @@ class IntentClassifier(GraphComponent):
         chances, vectors = self.judge(judged)
         message.set(SPANS, judged)
         message.set(VECTORS, vectors)
+        message.set(CHANCES, chances)
+        message.set(CLASSES, self.classes)
         whole = segmentation.with_context(chances[0], self.classes, before, self.groups, len(doc))
         rows = chances[1:]
         table = {(i, i): i for i in range(len(rows))}

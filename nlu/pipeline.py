@@ -36,9 +36,8 @@ hurt hurts sore scar scars skin pain painful
 
 def content_hash(*parts: str) -> str:
     """Twelve hex digits over everything the pipeline is made from, and the further files `parts` of this folder."""
-    digest = hashlib.sha256(spacy.__version__.encode())
-    files = [*sorted(vocabulary.FOLDER.glob("*.yml")), *(ROOT / "nlu" / part for part in (*PARTS, *parts))]
-    for path in files:
+    digest = hashlib.sha256(spacy.__version__.encode() + vocabulary.content_hash(vocabulary.load()).encode())
+    for path in (ROOT / "nlu" / part for part in (*PARTS, *parts)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -7,7 +7,7 @@ to a long word of the trade.
 
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, Iterable, Optional
+from typing import Dict, Iterable, Optional, Set
 
 import srsly
 from spacy.language import Language
@@ -34,6 +34,7 @@ RARER_BY = 3.5  # nats: how much rarer a known word must be than its neighbour t
 TRADE_BONUS = 3.0  # nats
 CORE_BONUS = 12.0  # for the few dozen words that most messages turn on
 EVERYDAY = -9.0  # log probability: commoner words get no bonus, they stand in the vocabulary by the way ("like", "feels")
+RARE = -12.5  # log probability
 MAX_CORRECTIONS = 12  # bounds the cost of gibberish
 
 
@@ -77,6 +78,10 @@ class Speller:
             if far and far[0].term[0] == word[0]:
                 best = far[0].term
         return best or word
+
+    def knows(self, word: str) -> bool:
+        """Whether any list has the word; what is too short or not made of letters is not doubted."""
+        return len(word) < 4 or not word.isalpha() or word in self.trade or word in self.real or word in self.common or word in SHORTHAND
 
     def _weight(self, word: str) -> float:
         """Log probability of meaning `word`; here people mean the words of the trade more often than elsewhere."""
@@ -131,12 +136,20 @@ class SpellingPipe:
         if self.speller is None:
             raise RuntimeError("The spelling pipe has no word list; build the pipeline with nlu.pipeline.")
         corrections = 0
+        # For nlu/second_look.py: tokens that were changed or that no list knows, and real words so rare that they may be slips.
+        doubtful: Set[int] = set()
+        rare: Set[int] = set()
+        doc.user_data.update(doubtful=doubtful, rare=rare)
         for token in doc:
             lower = token.text.lower()
             norm = lower
             if corrections < MAX_CORRECTIONS:
                 norm = self.speller.correct(lower)
                 corrections += norm != lower
+            if (norm != lower and lower not in SHORTHAND) or not self.speller.knows(lower):
+                doubtful.add(token.i)
+            elif lower not in self.speller.trade and lower.isalpha() and self.speller.common.get(lower, RARE) <= RARE:
+                rare.add(token.i)
             token.norm_ = norm
             token.lemma_ = self.lemmas.get(norm, norm)
         return doc

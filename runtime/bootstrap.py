@@ -23,6 +23,7 @@ WANTED = "3.10"
 SERVERS = (
     (("redis-server",), "redis-server"),
     (("postgres",), "postgresql"),
+    (("nginx",), "nginx-light"),
     (("chromium", "chromium-browser", "google-chrome"), "chromium"),
 )
 POLICY = "/usr/sbin/policy-rc.d"  # Debian asks this file before it starts a service

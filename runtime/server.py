@@ -1,56 +1,147 @@
-"""Starts the Rasa server on loopback: `python -m runtime.server [--rest]`."""
+"""One Rasa process: `python -m runtime.server --model FILE [--rest]`. Its own small web application: the channels, health and metrics."""
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
+import time
+from pathlib import Path
 from typing import Any, List
 
-from runtime.settings import ROOT, actions_url, conversations_db, log_level, prepare_environment, rasa_port
+from runtime.settings import (
+    ROOT,
+    actions_secret,
+    actions_url,
+    conversations_db,
+    keep_conversations_days,
+    log_level,
+    prepare_environment,
+    private_host,
+    rasa_port,
+    rate_limits,
+)
+
+logger = logging.getLogger(__name__)
+
+LARGEST_REQUEST = 20_000  # bytes; a platform's batch of messages is smaller
+SLOWEST_REQUEST = 60  # seconds
+TIDY_EVERY = 3600.0  # seconds between deletions of what is past its retention
+KEEP_ANSWERS = 3 * 86400.0  # seconds for which a platform may repeat a message
 
 
-async def warm_up(app: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """Parse one message before the port opens, so that the first visitor does not wait for lazy imports."""
-    await app.ctx.agent.parse_message("hello, does it hurt and what does it cost?")
-    print(f"Stria is ready on http://127.0.0.1:{rasa_port()}", flush=True)
-
-
-def main(arguments: List[str]) -> None:
-    """Serve until stopped. Exits with a sentence when there is no model for the present data."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--rest", action="store_true", help="open Rasa's plain rest channel, without any check of identity, for load tests")
-    chosen = options.parse_args(arguments)
-    prepare_environment()
-    os.environ.setdefault("STRIA_CONVERSATIONS_DB", conversations_db())
-    sys.path.insert(0, str(ROOT))
-    from nlu.train import current_model
-    from runtime.quiet import log_warnings_only, quieten
-
-    model = current_model()
-    if model is None:
-        sys.exit("There is no model for the present data yet: run `make train` first.")
-    quieten()
-    log_warnings_only(log_level())
-    from rasa.core.run import serve_application
+def load(model: Path) -> Any:
+    """The agent on `model` with the stores of endpoints.yml and our action calls. Raises RuntimeError when endpoints.yml names other stores."""
+    from rasa.core.agent import Agent
+    from rasa.core.lock_store import LockStore
+    from rasa.core.tracker_store import TrackerStore
     from rasa.core.utils import AvailableEndpoints
-    from rasa.utils.endpoints import EndpointConfig
 
-    from runtime.action_client import InProcessActions, compile_response_schema
+    from runtime.action_client import InProcessActions, RemoteActions, compile_response_schema
+    from runtime.lock_store import ConversationLocks
+    from runtime.metrics import count_events
+    from runtime.tracker_store import ConversationStore
+    from runtime.turns import harden
 
     compile_response_schema()
     endpoints = AvailableEndpoints.read_endpoints(str(ROOT / "endpoints.yml"))
-    endpoints.action = EndpointConfig(url=actions_url(), enable_selective_domain=True) if actions_url() else InProcessActions()
-    serve_application(
-        model_path=str(model),
-        channel="rest" if chosen.rest else None,
-        credentials=str(ROOT / "credentials.yml"),
-        interface="127.0.0.1",
-        port=rasa_port(),
-        enable_api=False,
-        response_timeout=60,
-        endpoints=endpoints,
-        server_listeners=[(warm_up, "after_server_start")],
-    )
+    store, locks = TrackerStore.create(endpoints.tracker_store), LockStore.create(endpoints.lock_store)
+    if not isinstance(store, ConversationStore) or not isinstance(locks, ConversationLocks):
+        # Rasa takes its memory store for any name it cannot import, without a word.
+        raise RuntimeError("endpoints.yml must name runtime.tracker_store.ConversationStore and runtime.lock_store.ConversationLocks.")
+    store.observers.append(count_events)
+    actions = RemoteActions(actions_url(), actions_secret()) if actions_url() else InProcessActions()
+    return harden(Agent.load(str(model), tracker_store=store, lock_store=locks, action_endpoint=actions))
+
+
+def application(model: Path, rest: bool = False) -> Any:
+    """The Sanic application with every configured channel."""
+    from rasa.core.channels.channel import register
+    from rasa.core.run import create_http_input_channels
+    from sanic import Sanic
+
+    from runtime.health import blueprint
+
+    app = Sanic("stria", configure_logging=False)
+    app.config.REQUEST_MAX_SIZE = LARGEST_REQUEST
+    app.config.RESPONSE_TIMEOUT = SLOWEST_REQUEST
+    app.config.ACCESS_LOG = False
+    app.config.MOTD = False
+    credentials = str(ROOT / "credentials.yml")
+    channels = create_http_input_channels(None, credentials) if any(_settings(credentials)) else []
+    if rest:
+        channels += create_http_input_channels("channels.rest.RestChannel", None)
+    register(channels, app, "/webhooks/")
+    app.blueprint(blueprint())
+
+    async def start(app: Any, loop: asyncio.AbstractEventLoop) -> None:
+        from runtime.gate import limits
+        from runtime.turns import Turns
+
+        app.ctx.agent = load(model)
+        app.ctx.turns = Turns(app.ctx.agent, limits(rate_limits()))
+        await app.ctx.agent.parse_message("hello, does it hurt and what does it cost?")  # lazy imports, before the port opens
+
+    async def ready(app: Any, loop: asyncio.AbstractEventLoop) -> None:
+        app.ctx.tidy = asyncio.ensure_future(_tidy(app))
+        print(f"Stria is ready on http://{private_host()}:{rasa_port()}", flush=True)
+
+    async def stop(app: Any, loop: asyncio.AbstractEventLoop) -> None:
+        app.ctx.tidy.cancel()
+        await app.ctx.turns.drain()
+
+    async def close(app: Any, loop: asyncio.AbstractEventLoop) -> None:
+        close_actions = getattr(app.ctx.agent.action_endpoint, "close", None)
+        if close_actions:
+            await close_actions()
+        app.ctx.agent.tracker_store.close()
+
+    app.register_listener(start, "before_server_start")
+    app.register_listener(ready, "after_server_start")
+    app.register_listener(stop, "before_server_stop")
+    app.register_listener(close, "after_server_stop")
+    return app
+
+
+def _settings(credentials: str) -> Any:
+    import yaml
+
+    return yaml.safe_load(Path(credentials).read_text(encoding="utf-8")) or {}
+
+
+async def _tidy(app: Any) -> None:
+    """Delete what is past its retention, soon after the start and then every hour; a database that is down is tried again."""
+    from runtime.tracker_store import StoreUnavailable
+
+    while True:
+        now = time.time()
+        try:
+            gone = await app.ctx.agent.tracker_store.purge(now - 86400.0 * keep_conversations_days(), now - KEEP_ANSWERS)
+            if gone:
+                logger.info("retention: %d events deleted", gone)
+        except StoreUnavailable:
+            logger.warning("retention: the database is down, next try later")
+        await asyncio.sleep(TIDY_EVERY)
+
+
+def main(arguments: List[str]) -> None:
+    """Serve until stopped. Exits with a sentence when the model is missing."""
+    options = argparse.ArgumentParser(prog="python -m runtime.server", description=__doc__)
+    options.add_argument("--model", type=Path, required=True, help="the trained model's file")
+    options.add_argument("--rest", action="store_true", help="open the plain rest channel, without any check of identity, for load tests")
+    chosen = options.parse_args(arguments)
+    prepare_environment()
+    os.environ["STRIA_CONVERSATIONS_DB"] = conversations_db()  # endpoints.yml reads it
+    sys.path.insert(0, str(ROOT))
+    if not chosen.model.is_file():
+        sys.exit(f"There is no model at {chosen.model}: run `make train` first.")
+    from runtime.quiet import quieten
+
+    quieten()
+    from runtime import logs
+
+    logs.configure(log_level())
+    application(chosen.model, chosen.rest).run(host=private_host(), port=rasa_port(), backlog=512, access_log=False, debug=False)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Dict, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -16,9 +17,13 @@ _DEFAULTS = {
     "TRANSFORMERS_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "TICKET_LOCK_LIFETIME": "180",
-    "SANIC_REQUEST_MAX_SIZE": "20000",
-    "OMP_NUM_THREADS": str(os.cpu_count() or 2),
+    "STRIA_REDIS_URL": "",
 }
+
+
+def cores() -> int:
+    """Processor cores that this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
 
 
 def prepare_environment() -> None:
@@ -29,7 +34,7 @@ def prepare_environment() -> None:
             name, mark, value = line.partition("=")
             if mark and value.strip() and not name.lstrip().startswith("#"):
                 os.environ.setdefault(name.strip(), value.strip())
-    for name, value in _DEFAULTS.items():
+    for name, value in {**_DEFAULTS, "OMP_NUM_THREADS": str(cores())}.items():
         os.environ.setdefault(name, value)
 
 
@@ -45,13 +50,67 @@ def rasa_port() -> int:
     return port("STRIA_RASA_PORT", 5005)
 
 
+def rasa_processes() -> int:
+    """Rasa processes on this machine; they listen on ports that follow each other. Raises ValueError for more than 64."""
+    value = number("STRIA_RASA_PROCESSES", 1)
+    if value != int(value) or value > 64:
+        raise ValueError(f"STRIA_RASA_PROCESSES={value:g} is not a whole number between 1 and 64.")
+    return int(value)
+
+
+def clinic_port() -> int:
+    """Port of the clinic's site: the page with the chat and the staff's pages."""
+    return port("STRIA_CLINIC_PORT", 8000)
+
+
+def private_host() -> str:
+    """Address on which the processes listen. Another than loopback is for containers, whose network is private."""
+    return os.environ.get("STRIA_PRIVATE_HOST") or "127.0.0.1"
+
+
+def actions_port() -> int:
+    """Port of the separate action server."""
+    return port("STRIA_ACTIONS_PORT", 5055)
+
+
 def actions_url() -> str:
     """Address of a separate action server; empty means the actions run inside the Rasa process."""
     return os.environ.get("STRIA_ACTIONS_URL", "")
 
 
+def actions_secret() -> str:
+    """What Rasa and a separate action server share. Raises ValueError when there is such a server and no secret of 16 characters."""
+    secret = os.environ.get("STRIA_ACTIONS_SECRET", "")
+    if actions_url() and len(secret) < 16:
+        raise ValueError("STRIA_ACTIONS_SECRET must be set to at least 16 characters when STRIA_ACTIONS_URL names an action server.")
+    return secret
+
+
+def number(name: str, default: float) -> float:
+    """A positive number from the environment. Raises ValueError with the variable's name if it is none."""
+    value = os.environ.get(name) or str(default)
+    try:
+        found = float(value)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < 1e9:
+        raise ValueError(f"{name}={value!r} is not a positive number.")
+    return found
+
+
+def keep_conversations_days() -> float:
+    """Days after its last message until a conversation is deleted."""
+    return number("STRIA_KEEP_CONVERSATIONS_DAYS", 30)
+
+
+def rate_limits() -> Dict[str, Tuple[float, int]]:
+    """Messages a minute, and at once, of one conversation and of one network address."""
+    talk, address = number("STRIA_MESSAGES_PER_MINUTE", 40), number("STRIA_ADDRESS_MESSAGES_PER_MINUTE", 240)
+    return {"conversation": (talk, max(1, int(talk / 2))), "address": (address, max(1, int(address / 2)))}
+
+
 def conversations_db() -> str:
-    """SQLite file that holds the conversations."""
+    """SQLite file or postgresql:// address of the conversations."""
     return os.environ.get("STRIA_CONVERSATIONS_DB") or str(VAR / "conversations.sqlite3")
 
 

@@ -27,7 +27,7 @@ def clinic() -> dict[str, Any]:
 def project(project: Path) -> Path:
     """Two topics are enough here, and quicker to read."""
     for path in (project / "data").glob("*.yml"):
-        if path.name not in ("aftercare.yml", "visiting.yml", "sources.yml"):
+        if path.name not in ("aftercare.yml", "visiting.yml", "sources.yml", "contraindications.yml", "screening.yml"):
             path.unlink()
     return project
 

@@ -1,0 +1,325 @@
+"""What a message says about the person's own health: each entity that counts, with its details and when it was.
+
+Denied, imagined and other people's illnesses do not count; a keloid in the family does, as that. Pure, and used both while chatting and in the check.
+"""
+
+import datetime as dt
+import itertools
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+
+from actions.ago import Ago, read_ago
+from actions.contraindications import Row, Table
+from actions.suitability import HEALTH, Fact
+
+_SOUTHERN = ("AU", "NZ", "ZA")
+_MONTH_FIRST = ("US",)
+
+_CLAUSE = re.compile(r"[.!?;\n,]| - |\b(?:and|but|then|plus|also|though|although|because|so)\b")
+_SENTENCE = re.compile(r"[.!?;\n]")
+_STOPPED = re.compile(
+    r"\b(?:stop\w*|finish\w*|ended|came off|come off|coming off|off|quit|complet\w+|used to|no longer|was (?:on|taking|using|having)|were on|had been|last (?:dose|capsule|tablet|pill|one)"
+    r"|done with|not any ?more|anymore|previously|is over|all over|over now|behind me|in the past|years ago|as a (?:kid|child|teen\w*)|when i was \w+|ages ago|long time ago)\b"
+)
+_STILL = re.compile(
+    r"\b(?:still|currently|now|right now|at the moment|at present|today|every ?day|daily|ongoing|mid[ -]?course|halfway|start(?:ed|ing) (?:on )?|i'?m on|i am on|im on|been on|am taking|'m taking|im taking"
+    r"|taking|i take|i use|using|months? in|weeks? in|since)\b"
+)
+_HAD = re.compile(r"\b(?:had|have|having|got|did|done|do|been|went|used|use|using|just|after|since|my|with a|put on|applied)\b")
+_ASKS = re.compile(r"\s*(?:and |but |so |also )?(?:what|which|is|are|can|could|do|does|should|would|how|will)\b")
+_FIRST_PERSON = re.compile(
+    r"\b(?:i am|i'?m|im|i have|i'?ve|ive|i had|i got|i get|i take|i use|i was|i do have|i suffer|i also have|i also take|i'?ve got|my|me with|i)\b[^.!?;,]{0,60}$"
+)
+_IMAGINED = re.compile(r"\b(?:if|unless|suppose|what about|in case|say)\b")
+_DENIED_AFTER = re.compile(r"\s*[?:,-]\s*(?:no|nope|nah|none|not me)\b(?! idea)")
+_ALLERGY = re.compile(r"\b(?:allerg\w*|react\w*|intoleran\w*|sensitiv\w*|came out in|come out in|rash from|swell\w* from|hives from)\b")
+_FAMILY = re.compile(
+    r"\b(?:family|mum|mom|mam|mother|dad|father|sister|brother|parents?|grand\w+|gran|nan|nana|granny|aunt\w*|uncle|runs in|siblings?|son|daughter)\b"
+)
+_BORN_OF_IT = re.compile(
+    r"\b(?:from|after|since|during|through|throughout|post|before|first|second|third|last|previous|both|two|three|old|past|each|every|my|due to|because of|caused by)\s+(?:\w+\s+){0,2}$"
+)
+_MARKS_OF_IT = re.compile(r"^\s*(?:stretch ?marks?|marks?|ones?|tummy|belly|\w* ?years? ago)\b")
+_WAS = re.compile(r"\b(?:was|were|when i was|used to be|got (?:them|these|it) (?:when|while))\s+(?:\w+\s+){0,2}$")
+
+_ELSEWHERE = re.compile(
+    r"\b(?:elsewhere|other (?:place|side|part|leg|arm|area)|somewhere else|different (?:place|area|part)|not (?:there|on (?:it|that|them|the (?:area|marks|skin)))|nowhere near|away from"
+    r"|face|facial|lips?|cheeks?|forehead|scalp|hands?|fingers?|elbows?|feet|foot|toes?|ankle|wrist|neck|nose|chin|eyes?|ears?|brows?|only on my)\b"
+)
+_THERE = re.compile(
+    r"\b(?:(?:on|in|over|near|round|around|under) (?:it|them|that|the|my) ?(?:\w+ )?(?:area|marks?|stretch ?marks?|skin|scar)|same (?:area|place|spot)|right there|all over|over (?:them|it)|where the marks|on top)\b"
+)
+_ACTIVE = re.compile(r"\b(?:active|flar\w+|right now|at the moment|bad now|weep\w*|open|currently|as we speak|today)\b")
+_CALM = re.compile(
+    r"\b(?:not active|inactive|no flare\w*|calm\w*|cleared|clear now|in remission|under control|none (?:now|at the moment|right now)|not (?:now|right now|at the moment|currently)|gone|healed"
+    r"|as a (?:kid|child|baby|teen\w*)|years ago|in the past|used to|no longer|haven'?t had|sometimes|now and then|occasionally|once|every (?:winter|few))\b"
+)
+_CONTROLLED = re.compile(
+    r"\b(?:well|under|good|perfectly|diet|fully|nicely|is|are|it'?s)[ -]?(?:controlled|control|managed)\b|\bcontrolled\b|\bstable\b|\bin (?:a )?good range\b|\bin range\b"
+)
+_UNCONTROLLED = re.compile(
+    r"\b(?:un-?controlled|poorly|badly|not (?:very |really |so |that )?(?:well |fully |properly )?(?:controlled|under control|managed|good|great|stable)|out of control|all over the place|struggl\w+|too high"
+    r"|very high|not really|isn'?t (?:very |really )?(?:well |good|great|controlled)|up and down)\b"
+)
+_DEPTHS = (
+    ("deep", re.compile(r"\b(?:deep|phenol|strong)\b(?! breath)")),
+    ("medium", re.compile(r"\b(?:medium|tca|jessner\w*|moderate)\b")),
+    ("light", re.compile(r"\b(?:light|superficial|mild|gentle|lunch ?time|glycolic|lactic|mandelic|salicylic|enzyme|fruit)\b")),
+)
+_AGE = re.compile(
+    r"(?:\b(?:i'?m|i am|im|aged?|am)(?: only| just| a| an| about| nearly| almost)? |^\W*)(?P<age>\d{1,2})\b(?!\s*(?:st|lbs?|kg|kilos?|stone|cm|%|weeks?|wks?|months?|mths?|days?|hours?|minutes?|min|mm"
+    r"|am|pm|th|nd|rd|[:/.]\d|sessions?|marks?|kids?|children|size|times?|years? (?:ago|back|since|after|in)))"
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a message tells: `facts` that count, what is `denied` as (label, value), and the age in years if it is given."""
+
+    facts: Tuple[Fact, ...] = ()
+    denied: FrozenSet[Tuple[str, str]] = frozenset()
+    age: Optional[int] = None
+
+
+@dataclass
+class Place:
+    """What reading depends on besides the words: the clinic's date and country, what is asked now, the area to be treated."""
+
+    today: dt.date
+    country: str = "GB"
+    question: str = ""
+    area: Sequence[str] = field(default_factory=tuple)
+
+    def ago(self, text: str, bare: bool = False) -> Optional[Ago]:
+        return read_ago(text, self.today, bare, self.country in _SOUTHERN, self.country in _MONTH_FIRST)
+
+
+def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
+    """Facts of a parsed message. While a question is asked, naming a thing is telling it; in a chat it has to be said as one's own."""
+    text = str(parse.get("text") or "")
+    if text.startswith("/"):
+        return Reading()
+    lower = text.lower().replace("’", "'")
+    entities = [_placed(e, lower) for e in parse.get("entities") or [] if e.get("value")]
+    facts: List[Fact] = []
+    denied = set()
+    for entity in entities:
+        pair = (str(entity["entity"]), str(entity["value"]))
+        row = table.row_of(*pair)
+        if row is None and not (place.question and pair[0] in HEALTH):
+            continue
+        said = entity.get("said") or []
+        if "negated" in said or _DENIED_AFTER.match(lower, entity["end"]):
+            denied.add(pair)
+            continue
+        if "hypothetical" in said and not _claimed(lower, entity["start"]):
+            continue
+        family = "other" in said or (row is not None and row.family and bool(_FAMILY.search(_sentence(lower, entity["start"]))))
+        if family and not (row is not None and row.family and _FAMILY.search(lower)) and "other" in said:
+            continue
+        if not _meant(pair[0], entity, lower, place):
+            continue
+        fact = Fact(pair[0], pair[1], str(entity.get("text") or entity["value"]))
+        if row is not None:
+            fact = detail(fact, row, _around(lower, entity, entities, table), place, said, lower, entity)
+            if row.family and family:
+                fact = with_detail(fact, "own", "no")
+        facts.append(fact)
+    return Reading(tuple(_once(facts)), frozenset(denied - {(f.label, f.value) for f in facts}), age_in(lower, bool(place.question == "adult")))
+
+
+def with_detail(fact: Fact, name: str, value: str) -> Fact:
+    return replace(fact, details=tuple(sorted({**dict(fact.details), name: value}.items())))
+
+
+def detail(
+    fact: Fact, row: Row, text: str, place: Place, said: Sequence[str] = (), whole: str = "", entity: Optional[Mapping[str, Any]] = None, bare: bool = False
+) -> Fact:
+    """`fact` with every detail that `text` gives for its row: still so, on that skin, controlled, how deep, when.
+
+    `bare`: the text answers a question about this one fact, so "6 weeks" means six weeks ago.
+    """
+    asked = {name for name, _ in row.asks}
+    matters = asked | {name for case in row.cases for name, _ in case.when}
+    timed = row.rule.wait is not None or any(case.rule.wait for case in row.cases)
+    since = place.ago(text, bare) if timed else None
+    if since is not None:
+        fact = replace(fact, since=since)
+    if "now" in matters:
+        now = _now(fact, text, said, whole, entity)
+        if now is None and since is not None and since.latest < place.today and "now" in asked:
+            now = "no"
+        if now is not None:
+            fact = with_detail(fact, "now", now)
+    elif fact.label == "product" and since is None and not _STOPPED.search(text):
+        fact = with_detail(fact, "now", "yes")  # creams are named because they are used
+    if "here" in matters:
+        here = _here(text, said, place)
+        if here is not None:
+            fact = with_detail(fact, "here", here)
+    if "controlled" in matters:
+        if _UNCONTROLLED.search(text):
+            fact = with_detail(fact, "controlled", "no")
+        elif _CONTROLLED.search(text):
+            fact = with_detail(fact, "controlled", "yes")
+    if "depth" in matters:
+        for name, words in _DEPTHS:
+            if words.search(text):
+                return with_detail(fact, "depth", name)
+    return fact
+
+
+def age_in(text: str, asked: bool = False) -> Optional[int]:
+    """The person's age in years if the text says it; when it is asked for, a bare number is one."""
+    lower = text.lower().replace("’", "'").strip()
+    not_yet = re.search(
+        r"\b(?:nearly|almost|not yet|not quite|turning|soon|under|below|younger than) (\d{1,2})\b(?!\s*(?:weeks?|months?|days?|stone|kg|%))", lower
+    )
+    if not_yet and (asked or re.search(r"\b(?:i'?m|i am|im)\b", lower)):
+        return int(not_yet[1]) - 1
+    match = _AGE.search(lower)
+    if match and (asked or not match.group().strip("., ").isdigit()):
+        return int(match["age"])
+    if asked:
+        match = re.search(r"\b(\d{1,2})\b(?!\s*(?:weeks?|months?|days?|%))", lower)
+        if match:
+            return int(match[1])
+        decade = re.search(r"\bin my (?:early |mid |late )?(twenties|20'?s|thirties|30'?s|forties|40'?s|fifties|50'?s|sixties|60'?s)", lower)
+        if decade:
+            tens = {"tw": 20, "th": 30, "fo": 40, "fi": 50, "si": 60}.get(decade[1][:2]) or int(decade[1][:2])
+            return tens + (0 if "early" in decade.group() else 5)
+        from actions.ago import number
+
+        words = re.sub(r"\b(?:i'?m|i am|im|years? old|yrs?|just|nearly|about|turned|turning|age|aged|only)\b|[^a-z -]", "", lower).strip()
+        spelt = number(words)
+        return int(spelt) if spelt and spelt >= 10 else None
+    return None
+
+
+def _placed(entity: Mapping[str, Any], text: str) -> Dict[str, Any]:
+    """The entity with offsets that fit `text`: the NLU counts in a cleaned copy."""
+    words = str(entity.get("text") or "").lower().replace("’", "'")
+    start, end = int(entity.get("start") or 0), int(entity.get("end") or 0)
+    if words and text[start:end] != words:
+        found = text.find(words, max(0, start - 10))
+        start = found if found >= 0 else max(0, text.find(words))
+        end = start + len(words)
+    return {**entity, "start": start, "end": end}
+
+
+def _sentence(text: str, at: int) -> str:
+    start = max((m.end() for m in _SENTENCE.finditer(text, 0, at)), default=0)
+    stop = _SENTENCE.search(text, at)
+    return text[start : stop.start() if stop else len(text)]
+
+
+def _claimed(text: str, at: int) -> bool:
+    """ "can i still come, i have eczema": a plain claim inside a question."""
+    start = max((m.end() for m in _CLAUSE.finditer(text, 0, at)), default=0)
+    before = text[start:at]
+    return (
+        bool(_FIRST_PERSON.search(before)) and not _IMAGINED.search(before) and not re.match(r"\s*(?:can|could|should|would|do|does|is|are|will|may)\b", before)
+    )
+
+
+def _meant(label: str, entity: Mapping[str, Any], text: str, place: Place) -> bool:
+    """Whether naming the thing tells something about the person."""
+    if label == "product" and re.search(r"\bpeel\b", _sentence(text, entity["start"])):
+        return False  # "a glycolic peel" is a peel
+    if label == "allergen" and place.question != "allergies":
+        return bool(_ALLERGY.search(text))
+    if label == "allergen" and re.search(r"\b(?:metal|nickel|lidocaine)\b[^.]{0,20}\bfine\b", text):
+        return False
+    if label in ("treatment", "product") and _ASKS.match(_sentence(text, entity["start"])):
+        return False
+    if place.question:
+        return label != "symptom" or place.question in ("conditions", "recent")
+    if label == "symptom":
+        return False  # the safety guard's business
+    if label in ("treatment", "product"):
+        return bool(_HAD.search(_sentence(text, entity["start"])))
+    return True
+
+
+def _around(text: str, entity: Mapping[str, Any], entities: Sequence[Mapping[str, Any]], table: Table) -> str:
+    """The clause of an entity and those after it that speak of nothing else; the clause after, if only that has the time."""
+    cuts = [0, *sorted(m.end() for m in _CLAUSE.finditer(text)), len(text)]
+    clauses = [(a, b) for a, b in itertools.pairwise(cuts) if b > a]
+    home = next((i for i, (a, b) in enumerate(clauses) if a <= entity["start"] < b), 0)
+    others = [e["start"] for e in entities if e is not entity and table.row_of(str(e["entity"]), str(e["value"])) and e["start"] != entity["start"]]
+    end = home + 1
+    while end < len(clauses) and not any(clauses[end][0] <= at < clauses[end][1] for at in others):
+        end += 1
+    # "a peel and waxing 3 weeks ago": one time for both, when nothing new is said of the second.
+    if end == home + 1 and end < len(clauses) and not re.search(r"\b(?:i|had|did|got|stopped|finished|have|am|on|take|use)\b", text[slice(*clauses[end])]):
+        end += 1
+    begin = home
+    while begin and not any(clauses[begin - 1][0] <= at < clauses[begin - 1][1] for at in others):
+        begin -= 1
+    return text[clauses[begin][0] : clauses[min(end, len(clauses)) - 1][1]] if clauses else text
+
+
+def _now(fact: Fact, text: str, said: Sequence[str], whole: str, entity: Optional[Mapping[str, Any]]) -> Optional[str]:
+    if entity is not None and fact.label == "condition" and fact.value in ("pregnancy", "breastfeeding"):
+        before, after = whole[: entity["start"]], whole[entity["end"] :]
+        noun = "pregnant" not in fact.said and "pregnan" in fact.said
+        if "past" in said or _WAS.search(before) or (noun and (_BORN_OF_IT.search(before) or _MARKS_OF_IT.match(after))):
+            return "no"
+        if fact.value == "breastfeeding" and re.search(r"\b(?:stopped|finished|done|weaned|gave up|after|no longer)\s+(?:\w+\s+)?$", before):
+            return "no"
+        return "yes"
+    if _STILL.search(text) and not re.search(r"\b(?:stopp?\w*|finish\w*|ended|came off|come off|off|quit|no longer)\b", text):
+        return "yes"
+    if "past" in said or _STOPPED.search(text):
+        return "no"
+    return None
+
+
+def _here(text: str, said: Sequence[str], place: Place) -> Optional[str]:
+    if _THERE.search(text) and not re.search(r"\bnot (?:on|in|over|near)\b", text):
+        return "yes"
+    if "past" in said or _CALM.search(text) or _ELSEWHERE.search(text):
+        return "no"
+    named = [area for area, words in _AREAS if words.search(text)]
+    if named and place.area:
+        return "yes" if set(named) & set(place.area) else "no"
+    if _ACTIVE.search(text):
+        return "yes"
+    return None
+
+
+# Only to compare a place that is named beside a thing with the area to be treated; reading areas is the vocabulary's business.
+_AREAS = tuple(
+    (area, re.compile(words))
+    for area, words in (
+        ("abdomen", r"\b(?:tummy|belly|stomach|abdomen|waist)\b"),
+        ("breasts", r"\b(?:breasts?|boobs?|chest)\b"),
+        ("hips", r"\bhips?\b"),
+        ("thighs", r"\b(?:thighs?|legs?)\b"),
+        ("buttocks", r"\b(?:bum|buttocks?|bottom|backside)\b"),
+        ("arms", r"\b(?:arms?|biceps?|shoulders?|underarms?|armpits?)\b"),
+        ("calves", r"\b(?:calf|calves|shins?|lower legs?)\b"),
+        ("back", r"\b(?:lower back|upper back|my back)\b"),
+        ("knees", r"\bknees?\b"),
+    )
+)
+
+
+def _once(facts: Sequence[Fact]) -> List[Fact]:
+    """The same thing named twice counts once, with the details of both."""
+    merged: Dict[Tuple[str, str], Fact] = {}
+    for fact in facts:
+        key = (fact.label, fact.value)
+        if key in merged:
+            known = merged[key]
+            details = {**dict(known.details), **dict(fact.details)}
+            merged[key] = replace(known, details=tuple(sorted(details.items())), since=fact.since or known.since)
+        else:
+            merged[key] = fact
+    return list(merged.values())
+
+
+def merge(known: Sequence[Fact], new: Sequence[Fact]) -> List[Fact]:
+    """Facts told earlier with what is told now; newer details win."""
+    return _once([*known, *new])

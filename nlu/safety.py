@@ -1,0 +1,347 @@
+"""The safety guard: looks for signs of danger in every message and every sentence of it, before any form or rule.
+
+Three parts are united so that recall leads: what the classifier thinks of each span, the signs of `data/guard/signs.yml` in the
+words, and how near a span is to a known red-flag message. Which part fired, and why, travels with the message to the staff.
+"""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+import yaml
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.local_model_storage import LocalModelStorage
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.shared.nlu.constants import INTENT
+from rasa.shared.nlu.training_data.message import Message
+from spacy.tokens import Doc, Span
+
+from nlu import pipeline, red_flags
+from nlu.context import Reading
+from nlu.encoder import SentenceEncoder
+from nlu.fallback import FALLBACK
+from nlu.intents import CHANCES, CLASSES, QUESTIONS, RANKING, SPANS, VECTORS, hinted_text
+from nlu.reader import DOC
+from nlu.red_flags import Found, Table
+from nlu.text import clean
+
+SAFETY = "safety"
+INTENTS = {
+    "emergency": "report_emergency",
+    "crisis": "express_crisis",
+    "urgent": "report_urgent_symptom",
+    "mild": "report_mild_symptom",
+    "distress": "express_distress",
+}
+LEVELS = tuple(INTENTS)  # the weightiest first
+PHYSICAL = ("emergency", "urgent", "mild")
+ALONE = ("emergency", "crisis")  # answered alone: nothing may distract from the number to call
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Chances from which a part fires. Tuned on tests/nlu/tuning/redflag.jsonl and the ordinary tuning messages."""
+
+    backed_emergency: float = 0.05  # classifier's chance of any danger that the sign of an emergency needs beside it
+    backed_sign: float = 0.1  # … and another sign
+    alone: float = 0.45  # classifier without any sign in the span
+    beside_sign: float = 0.3  # classifier beside a sign of any weight in the span
+    alone_hedged: float = 0.95  # classifier where the words deny or only imagine
+    crisis: float = 0.35
+    beside_distress: float = 0.8  # share of the chance of distress that crisis must have, unless a sign backs it
+    beside_mild: float = 0.5  # share of the chance of a mild symptom that an urgent one must have
+    known: float = 0.85  # cosine from which a known red-flag message is recognised
+    margin: float = 0.06  # by which it must be nearer than the nearest harmless one
+    backed_known: float = 0.25  # classifier's chance beside a known message that is nearer than any harmless one …
+    nearly_known: float = 0.7  # … from this cosine on
+    fragment: float = 0.6  # classifier for a mere piece (a crisis: `fragment_crisis`) without a sign, where the whole message says nothing of the kind
+    fragment_crisis: float = 0.7
+    unsaid: float = 0.05  # what the whole message says then, at most
+    mild: float = 0.3
+    distress: float = 0.25
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A span with what the classifier and the known messages say. `chances`: intent → probability; `near`: level → (cosine, message)."""
+
+    text: str
+    start: int
+    end: int
+    chances: Mapping[str, float]
+    near: Mapping[str, Tuple[float, str]] = field(default_factory=dict)
+    hedged: bool = False
+    idiom: bool = False  # whether a manner of speaking stands in it
+    signed: bool = False  # whether a sign of any weight stands in it
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A part that spoke up: `part` is classifier, sign or known."""
+
+    level: str
+    part: str
+    why: str
+    text: str
+
+    def as_data(self) -> Dict[str, str]:
+        return {"level": self.level, "part": self.part, "why": self.why, "text_span": self.text}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    level: str
+    fired: Tuple[Fired, ...] = ()
+
+
+def piece_of(
+    text: str,
+    start: int,
+    end: int,
+    chances: Mapping[str, float],
+    near: Mapping[str, Tuple[float, str]],
+    found: Sequence[Found],
+    reading: Reading,
+    idioms: Sequence[Tuple[int, int]],
+) -> Piece:
+    """The tokens `start` to `end` of a message as a piece, with how they are said."""
+    first, last = reading.characters(start, end)
+    idiom = any(a < last and first < b for a, b in idioms)
+    signed = any(f.start < end and start < f.end and f.sign.level != "companion" and stands(f) for f in found)
+    return Piece(text, start, end, chances, near, is_hedged(found, start, end, reading, idioms), idiom, signed)
+
+
+def is_hedged(found: Sequence[Found], start: int, end: int, reading: Reading, idioms: Sequence[Tuple[int, int]] = ()) -> bool:
+    """Whether the tokens from `start` to `end` name danger only to deny or imagine it or in a manner of speaking, or ask what may happen.
+
+    `idioms`: places in `reading.text`, see `red_flags.idioms`.
+    """
+    inside = [f for f in found if f.start < end and start < f.end and f.sign.level != "companion"]
+    if inside:
+        return not any(stands(f) for f in inside)
+    first, last = reading.characters(start, end)
+    if any(a < last and first < b for a, b in idioms):
+        return True
+    how = reading.of(end - 1, end)
+    return how.hypothetical or how.past
+
+
+def stands(found: Found) -> bool:
+    """Whether a sign is there now: not denied, not imagined, not over."""
+    return found.how.present
+
+
+def combined(found: Iterable[Found], table: Table) -> Dict[str, str]:
+    """Levels that standing signs give together: level → why."""
+    names = {f.sign.name for f in found if stands(f)}
+    levels: Dict[str, str] = {}
+    for rule in table.combinations:
+        if all(names & options for options in rule.all):
+            levels.setdefault(rule.level, rule.says)
+    return levels
+
+
+def judge(pieces: Sequence[Piece], found: Sequence[Found], table: Table, limits: Thresholds = Thresholds()) -> Verdict:
+    """The level of a message from its parts, and every part that fired for it. Pure.
+
+    `pieces`: the whole message first, then its parts. Clinical order and combinations: evidence.md 2.12.
+    """
+    fired: List[Fired] = []
+    danger = max((p.chances.get("emergency", 0.0) + p.chances.get("urgent", 0.0) for p in pieces), default=0.0)
+    any_report = max((sum(p.chances.get(level, 0.0) for level in ("emergency", "urgent", "mild")) for p in pieces), default=0.0)
+    standing = [f for f in found if stands(f)]
+    together = combined(standing, table)
+
+    fired += _by_signs("emergency", standing, together, danger >= limits.backed_emergency or _distinct("emergency", standing) > 1)
+    fired += _by_signs("urgent", standing, together, any_report >= limits.backed_sign or _distinct("urgent", standing) > 1)
+    crisis = max((p.chances.get("crisis", 0.0) + 0.5 * p.chances.get("distress", 0.0) for p in pieces), default=0.0)
+    fired += _by_signs("crisis", standing, together, crisis >= limits.backed_sign)
+    for level in LEVELS:
+        fired += _by_chance(level, pieces, limits)
+        fired += _by_memory(level, pieces, limits)
+    if not any(f.level in ("emergency", "urgent") for f in fired):
+        fired += _by_signs("mild", standing, together, any_report >= limits.mild)
+    level = next((name for name in LEVELS if any(f.level == name for f in fired)), NONE)
+    return Verdict(level, tuple(sorted(fired, key=lambda f: LEVELS.index(f.level))))
+
+
+def _distinct(level: str, standing: Iterable[Found]) -> int:
+    return len({f.sign.name for f in standing if f.sign.level == level})
+
+
+def _by_signs(level: str, standing: Sequence[Found], together: Mapping[str, str], backed: bool) -> List[Fired]:
+    if not backed:
+        return []
+    fired = [Fired(level, "sign", f.sign.says, f.text) for f in standing if f.sign.level == level]
+    if level in together:
+        fired.append(Fired(level, "sign", together[level], " … ".join(dict.fromkeys(f.text for f in standing if f.sign.level != "companion"))))
+    return list(dict.fromkeys(fired))
+
+
+def _by_chance(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[Fired]:
+    """The classifier by itself. Words that deny or only imagine a symptom must leave it all but certain; despair is never discounted so."""
+    needed = {"mild": limits.mild, "distress": limits.distress, "crisis": limits.crisis}
+    rival, share = {"crisis": ("distress", limits.beside_distress), "urgent": ("mild", limits.beside_mild)}.get(level, ("", 0.0))
+    fired = []
+    for piece in pieces:
+        chance = piece.chances.get(level, 0.0)
+        enough = (
+            limits.alone_hedged
+            if piece.hedged and (level in PHYSICAL or piece.idiom)
+            else needed.get(level, limits.beside_sign if piece.signed else limits.alone)
+        )
+        if piece is not pieces[0] and not piece.signed and pieces[0].chances.get(level, 0.0) < limits.unsaid:
+            enough = max(enough, limits.fragment_crisis if level == "crisis" else limits.fragment)
+        if chance >= enough and chance >= share * piece.chances.get(rival, 0.0):
+            fired.append(Fired(level, "classifier", f"{INTENTS[level]} {chance:.2f}", piece.text))
+    return fired[:1]
+
+
+def _by_memory(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[Fired]:
+    """A known message of this level, nearer than any harmless one."""
+    fired = []
+    for piece in pieces:
+        cosine, message = piece.near.get(level, (0.0, ""))
+        ahead = cosine - piece.near.get(NONE, (0.0, ""))[0]
+        nearest = cosine >= max((near[0] for near in piece.near.values()), default=0.0)
+        backed = cosine >= limits.nearly_known and piece.chances.get(level, 0.0) >= limits.backed_known
+        if nearest and not piece.hedged and ahead >= limits.margin and (cosine >= limits.known or backed):
+            fired.append(Fired(level, "known", f"like “{message}” {cosine:.2f}", piece.text))
+    return fired[:1]
+
+
+class KnownMessages:
+    """The red-flag messages of `data/guard/messages.yml` and harmless ones beside them, as unit vectors."""
+
+    def __init__(self, levels: Sequence[str], texts: Sequence[str], vectors: np.ndarray):
+        self.levels, self.texts, self.vectors = np.array(levels), list(texts), vectors
+        self._rows = {level: np.flatnonzero(self.levels == level) for level in dict.fromkeys(levels)}
+
+    def near(self, vector: np.ndarray) -> Dict[str, Tuple[float, str]]:
+        """The nearest message of each level: level → (cosine, text)."""
+        cosines = self.vectors @ vector
+        best = {level: rows[int(cosines[rows].argmax())] for level, rows in self._rows.items()}
+        return {level: (float(cosines[row]), self.texts[row]) for level, row in best.items()}
+
+
+def read_messages(path: Path = red_flags.FOLDER / "messages.yml") -> List[Tuple[str, str]]:
+    """(level, message) in the order of the file. Raises TableError for a level that does not exist."""
+    content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["messages"]  # noqa: S506
+    unknown = set(content) - {*LEVELS, NONE}
+    if unknown:
+        raise red_flags.TableError(f"{path.name} has levels that do not exist: {', '.join(sorted(unknown))}.")
+    return [(level, line.strip()) for level, lines in content.items() for line in lines.splitlines() if line.strip()]
+
+
+def known_messages(storage: ModelStorage, classifier: Resource, cache: Path = pipeline.CACHE) -> KnownMessages:
+    """Encoded once for a model and kept in `var/nlu`; later starts read 0.9 MB. The encoder is the classifier's own."""
+    rows = read_messages()
+    with storage.read_from(classifier) as folder:
+        digest = hashlib.sha256((Path(folder) / "encoder.onnx").read_bytes())
+        digest.update("\n".join(text for _, text in rows).encode())
+        path = cache / f"known-{digest.hexdigest()[:12]}.npy"
+        if path.exists():
+            vectors = np.load(path)
+        else:
+            nlp = pipeline.load(pipeline.prepare())
+            texts = [hinted_text(doc) for doc in nlp.pipe(clean(text) for _, text in rows)]
+            vectors = SentenceEncoder(Path(folder)).encode(texts)
+            for old in cache.glob("known-*.npy"):
+                old.unlink()
+            partial = path.with_suffix(".partial.npy")
+            np.save(partial, vectors)
+            partial.replace(path)
+    return KnownMessages([level for level, _ in rows], [text for _, text in rows], vectors)
+
+
+def warm(model: Path) -> None:
+    """Encode the known messages for a model just trained, so that its first start is as quick as the later ones."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage, _ = LocalModelStorage.from_model_archive(Path(folder), model)
+        known_messages(storage, Resource(SafetyGuard.get_default_config()["classifier"]))
+
+
+def turned(
+    verdict: Verdict, intent: Mapping[str, Any], ranking: Sequence[Mapping[str, Any]], questions: Sequence[Mapping[str, Any]], text: str, needed: float
+) -> Tuple[Dict[str, Any], List[Dict[str, Any]]]:
+    """The intent and the questions of a message once the guard has spoken: danger first and, where it is grave, alone. Pure.
+
+    Where the guard found nothing, safety intents the classifier named give way to its next best guess, if that reaches `needed`.
+    """
+    others = [dict(q) for q in questions if q.get("intent") not in INTENTS.values()]
+    if verdict.level == NONE:
+        if intent.get("name") not in INTENTS.values():
+            return dict(intent), others or [dict(q) for q in questions]
+        best: Dict[str, Any] = next(
+            (dict(r) for r in ranking if r["name"] not in INTENTS.values() and r["name"] != FALLBACK), {"name": FALLBACK, "confidence": 0.0}
+        )
+        if others:
+            return {"name": others[0]["intent"], "confidence": others[0]["confidence"]}, others
+        if best["confidence"] < needed:
+            best = {"name": FALLBACK, "confidence": needed}
+        return dict(best), [{"text": text, "intent": best["name"], "confidence": best["confidence"]}]
+    name = INTENTS[verdict.level]
+    sure = max((float(r["confidence"]) for r in [*ranking, *questions] if (r.get("name") or r.get("intent")) == name), default=0.0)
+    first = {"name": name, "confidence": round(max(sure, 0.5), 4)}
+    asked = {"text": verdict.fired[0].text or text, "intent": name, "confidence": first["confidence"]}
+    shamed = [dict(q) for q in questions if q.get("intent") == INTENTS["distress"] and name in (INTENTS["urgent"], INTENTS["mild"])]
+    return first, [asked] if verdict.level in ALONE else [asked, *others, *shamed]
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=False)
+class SafetyGuard(GraphComponent):
+    """Sets `safety` on every message: its level, what fired, the version of the table; and turns intent and questions accordingly.
+
+    `classifier`: the resource of the trained classifier, whose encoder the known messages are read with.
+    """
+
+    def __init__(self, config: Dict[str, Any], table: Table, known: KnownMessages):
+        self.config, self.table, self.known = config, table, known
+
+    @staticmethod
+    def get_default_config() -> Dict[str, Any]:
+        return {"classifier": "train_nlu.intents.IntentClassifier2", "threshold": 0.22}
+
+    @classmethod
+    def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "SafetyGuard":
+        return cls(config, red_flags.load(), known_messages(model_storage, Resource(config["classifier"])))
+
+    def process_training_data(self, training_data: Any) -> Any:
+        return training_data
+
+    def process(self, messages: List[Message]) -> List[Message]:
+        for message in messages:
+            self._process(message)
+        return messages
+
+    def _process(self, message: Message) -> None:
+        doc: Optional[Doc] = message.get(DOC)
+        found, reading = red_flags.find(doc, self.table) if doc is not None else ([], None)
+        verdict = judge(self._pieces(message, found, reading), found, self.table)
+        message.set(SAFETY, {"level": verdict.level, "fired": [f.as_data() for f in verdict.fired], "table": self.table.stamp()}, add_to_output=True)
+        ranking = message.get(RANKING) or []
+        text = doc.text if doc is not None else ""
+        intent, questions = turned(verdict, message.get(INTENT) or {}, ranking, message.get(QUESTIONS) or [], text, float(self.config["threshold"]))
+        if intent and intent != message.get(INTENT):
+            message.set(INTENT, intent, add_to_output=True)
+            message.set(RANKING, [intent, *(r for r in ranking if r["name"] != intent["name"])], add_to_output=True)
+        message.set(QUESTIONS, questions, add_to_output=True)
+
+    def _pieces(self, message: Message, found: Sequence[Found], reading: Optional[Reading]) -> List[Piece]:
+        spans, rows, vectors, classes = (message.get(key) for key in (SPANS, CHANCES, VECTORS, CLASSES))
+        if reading is None or spans is None or rows is None:
+            return []
+        columns = {level: list(classes).index(name) for level, name in INTENTS.items() if name in classes}
+        pieces = []
+        idioms = red_flags.idioms(reading, self.table)
+        for span, row, vector in zip(spans, rows, vectors):
+            start, end = (span.start, span.end) if isinstance(span, Span) else (0, len(span))
+            chances = {level: float(row[column]) for level, column in columns.items()}
+            pieces.append(piece_of(span.text, start, end, chances, self.known.near(vector), found, reading, idioms))
+        return pieces

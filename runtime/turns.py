@@ -1,0 +1,191 @@
+"""A turn is whole: it runs to its end once, is stored once and is answered, whatever happens to the client, the network or the process.
+
+The order inside one conversation's lock: was this message answered already? → judge it (gate) → let Rasa run → store events, window and
+answer in one transaction → only then hand the answer out. A process that dies before the commit has stored nothing and the platform's retry
+runs the turn; one that dies after it has stored everything and the retry gets the stored answer.
+"""
+
+import asyncio
+import logging
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Mapping, Optional, Set
+
+from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
+from rasa.core.lock_store import LockError
+from rasa.shared.core.events import ActionExecuted, BotUttered, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+
+from runtime import gate, metrics
+from runtime.action_client import TurnAborted
+from runtime.notices import notice
+from runtime.request import new_request_id
+from runtime.tracker_store import CURRENT_TURN, ConversationChanged, StoreUnavailable, Turn
+
+logger = logging.getLogger(__name__)
+
+LONGEST_TURN = 40.0  # seconds; actions give up much sooner
+ATTEMPTS = 6  # of a turn whose conversation another process changed meanwhile
+MOST_WAITING = 500  # turns in this process before people are asked to come back
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A verified message. `conversation`: `<channel>:<id>` as `gate.identity` made it; `message_id`: the platform's own, for retries."""
+
+    conversation: str
+    text: Any
+    channel: str
+    message_id: Optional[str] = None
+    address: Optional[str] = None
+    request_id: Optional[str] = None
+    limited: bool = True  # whether the rate limits hold; the load-test channel goes without
+
+
+@dataclass
+class Answer:
+    """`replies`: Rasa's response dictionaries in order. `outcome`: answered, repeated, refused or failed."""
+
+    replies: List[Dict[str, Any]] = field(default_factory=list)
+    outcome: str = "answered"
+
+
+class Collector(CollectingOutputChannel):
+    """Holds what actions say until it is stored; carries the channel's name, which actions and logs see."""
+
+    def __init__(self, channel: str, turn: Turn):
+        super().__init__()
+        self.channel = channel
+        self.messages = turn.replies  # the very list that is stored
+
+    def name(self) -> str:  # type: ignore[override]
+        return self.channel
+
+
+class Turns:
+    """Runs the turns of one process on a loaded Rasa agent."""
+
+    def __init__(self, agent: Any, limits: Optional[Mapping[str, gate.RateLimit]] = None):
+        self.agent = agent
+        self.limits = limits or {}
+        self._running: Set[asyncio.Task[Answer]] = set()
+        self.closing = False
+
+    @property
+    def store(self) -> Any:
+        return self.agent.tracker_store
+
+    async def handle(self, incoming: Incoming) -> Answer:
+        """The answer to a message. Goes on to its end even when the caller is cancelled. Never raises for bad input or a part that is down."""
+        new_request_id(incoming.request_id)
+        if incoming.limited and not self._allowed(incoming):
+            metrics.TURNS.labels(incoming.channel, "refused").inc()
+            return _say(incoming, "too_fast", "refused")
+        if len(self._running) >= MOST_WAITING:
+            metrics.TURNS.labels(incoming.channel, "busy").inc()
+            return _say(incoming, "busy", "failed")
+        task = asyncio.ensure_future(self._measured(incoming))
+        self._running.add(task)
+        metrics.WAITING.set(len(self._running))
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: "asyncio.Task[Answer]") -> None:
+        self._running.discard(task)
+        metrics.WAITING.set(len(self._running))
+
+    async def drain(self, seconds: float = 15.0) -> None:
+        """Wait for the turns that run; used when the server stops."""
+        self.closing = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+
+    def _allowed(self, incoming: Incoming) -> bool:
+        checks = (("conversation", incoming.conversation), ("address", incoming.address))
+        return all(self.limits[name].allow(key) for name, key in checks if key and name in self.limits)
+
+    async def _measured(self, incoming: Incoming) -> Answer:
+        started = time.perf_counter()
+        try:
+            answer = await asyncio.wait_for(self._answer(incoming), LONGEST_TURN)
+        except StoreUnavailable:
+            answer = _say(incoming, "store_down", "failed")
+        except (ConversationChanged, LockError, asyncio.TimeoutError) as error:
+            logger.error("turn given up: %s", type(error).__name__)
+            answer = _say(incoming, "failed", "failed")
+        except Exception as error:  # whatever it is, the person gets a sentence; the text of an error may quote them
+            logger.error("turn failed: %s", type(error).__name__, exc_info=error)
+            answer = _say(incoming, "failed", "failed")
+        metrics.TURNS.labels(incoming.channel, answer.outcome).inc()
+        metrics.LATENCY.labels(incoming.channel).observe(time.perf_counter() - started)
+        return answer
+
+    async def _answer(self, incoming: Incoming) -> Answer:
+        message_id = incoming.message_id or uuid.uuid4().hex
+        async with self.agent.lock_store.lock(incoming.conversation):
+            for attempt in range(ATTEMPTS):
+                if incoming.message_id or attempt:
+                    known = await self.store.answer_of(incoming.conversation, message_id)
+                    if known is not None:
+                        return Answer(known, "repeated")
+                try:
+                    return await self._run(incoming, message_id)
+                except ConversationChanged:
+                    await asyncio.sleep(0.02 * (attempt + 1))
+            raise ConversationChanged()
+
+    async def _run(self, incoming: Incoming, message_id: str) -> Answer:
+        verdict = gate.admit(incoming.text, await self._offers(incoming))
+        if verdict.notice:
+            return _say(incoming, verdict.notice, "refused")
+        turn = Turn(message_id)
+        message = UserMessage(verdict.text, Collector(incoming.channel, turn), incoming.conversation, input_channel=incoming.channel, message_id=message_id)
+        token = CURRENT_TURN.set(turn)
+        try:
+            await self.agent.processor.handle_message(message)
+        except TurnAborted:
+            logger.error("an action could not be run; the person was told")
+            return await self._apologise(incoming, verdict.text, turn)
+        finally:
+            CURRENT_TURN.reset(token)
+        return Answer(turn.replies or _say(incoming, "failed", "failed").replies)
+
+    async def _offers(self, incoming: Incoming) -> List[gate.Offer]:
+        """The buttons on offer; the conversation is read only for a message that looks like a command."""
+        if not isinstance(incoming.text, str) or incoming.text.strip()[:1] not in ("/", "／"):
+            return []
+        tracker = await self.store.peek(incoming.conversation)
+        return gate.offers([e.as_dict() for e in tracker.events if isinstance(e, (BotUttered, UserUttered))]) if tracker else []
+
+    async def _apologise(self, incoming: Incoming, text: str, turn: Turn) -> Answer:
+        """The turn is undone; what the person wrote and what they were told is kept, so that staff see it."""
+        turn.replies[:] = _say(incoming, "failed", "failed").replies
+        tracker: DialogueStateTracker = await self.agent.processor.get_tracker(incoming.conversation)
+        parse = await self.agent.processor.parse_message(UserMessage(text, None, incoming.conversation, message_id=turn.message_id))
+        said = UserUttered(text, parse["intent"], parse["entities"], parse, input_channel=incoming.channel, message_id=turn.message_id)
+        told = BotUttered(turn.replies[0]["text"], metadata={"apology": "action"})
+        tracker.update_with_events([said, told, ActionExecuted("action_listen")], self.agent.processor.domain)
+        token = CURRENT_TURN.set(turn)
+        try:
+            await self.store.save(tracker)
+        finally:
+            CURRENT_TURN.reset(token)
+        return Answer(turn.replies, "failed")
+
+    async def erase(self, conversation: str) -> int:
+        """Delete a conversation between two turns; the number of events deleted. Raises StoreUnavailable."""
+        async with self.agent.lock_store.lock(conversation):
+            return int(await self.store.erase(conversation))
+
+
+def _say(incoming: Incoming, name: str, outcome: str) -> Answer:
+    return Answer([{"recipient_id": incoming.conversation, "text": notice(name)}], outcome)
+
+
+def harden(agent: Any) -> Any:
+    """Take away the wrapper that hides a failing database behind an empty memory. Returns the agent."""
+    inner = getattr(agent.tracker_store, "_tracker_store", None)
+    if inner is not None:
+        agent.tracker_store = agent.processor.tracker_store = inner
+    return agent

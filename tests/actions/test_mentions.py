@@ -1,0 +1,103 @@
+"""What a message tells about the person's own health. Entities come from the clinic's real pipeline; told on Sunday 22 November 2026."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from actions import mentions
+from actions.ago import Ago
+from actions.contraindications import read_table
+from actions.mentions import Place, read
+from nlu.entities import entities_of
+from nlu.text import clean
+
+TABLE = read_table()
+TODAY = dt.date(2026, 11, 22)
+
+
+def parse(nlp: Any, text: str) -> dict[str, Any]:
+    return {"text": text, "entities": entities_of(nlp(clean(text)))}
+
+
+def rows(reading: mentions.Reading) -> set[str]:
+    return {row.key for row in (TABLE.row_of(f.label, f.value) for f in reading.facts) if row is not None}
+
+
+CHAT = [
+    ("im on accutane btw how much is it", {"isotretinoin"}),
+    ("can i still come, i have eczema", {"eczema"}),
+    ("asking for my mum, 61, warfarin", set()),
+    ("my sister has psoriasis and im on acutane", {"isotretinoin"}),
+    ("my mum gets keloids, does that matter", {"keloid"}),
+    ("i dont have diabetes or anything", set()),
+    ("not pregnant but breastfeeding", {"breastfeeding"}),
+    ("pregnant? no", set()),
+    ("what if i get an infection", set()),
+    ("do you use numbing cream", set()),
+    ("im allergic to numbing cream", {"numbing_allergy"}),
+    ("is laser better", set()),
+    ("do you do peels", set()),
+    ("i had laser on it last month", {"laser_waxing"}),
+    ("hi", set()),
+    ("/ask_price", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), CHAT)
+def test_only_what_is_the_persons_own_counts(nlp: Any, text: str, found: set[str]) -> None:
+    assert rows(read(parse(nlp, text), TABLE, Place(TODAY))) == found
+
+
+DETAILS = [
+    # said at the question → value, details, latest day it can have been
+    ("medicines", "stopped roaccutane in march", "isotretinoin", {"now": "no"}, "2026-03-31"),
+    ("medicines", "4 months off accutane", "isotretinoin", {"now": "no"}, "2026-07-22"),
+    ("medicines", "still on roaccutane", "isotretinoin", {"now": "yes"}, None),
+    ("medicines", "roaccutane, finished it last summer", "isotretinoin", {"now": "no"}, "2026-08-31"),
+    ("medicines", "i take warfarin and stopped accutane 2 months ago", "isotretinoin", {"now": "no"}, "2026-09-22"),
+    ("medicines", "accutane", "isotretinoin", {}, None),
+    ("medicines", "retinol on my face", "retinol", {"here": "no", "now": "yes"}, None),
+    ("medicines", "i put tretinoin on the marks", "tretinoin_cream", {"here": "yes", "now": "yes"}, None),
+    ("conditions", "eczema on my elbows", "eczema", {"here": "no"}, None),
+    ("conditions", "my eczema is flaring right now", "eczema", {"here": "yes"}, None),
+    ("conditions", "had eczema as a child", "eczema", {"here": "no"}, None),
+    ("conditions", "psoriasis on my tummy", "psoriasis", {"here": "yes"}, None),
+    ("conditions", "type 2 diabetes, well controlled", "diabetes", {"controlled": "yes"}, None),
+    ("conditions", "diabetes but its all over the place", "diabetes", {"controlled": "no"}, None),
+    ("recent", "a light peel 3 weeks ago", "chemical_peel", {"depth": "light"}, "2026-11-01"),
+    ("recent", "had a tca peel in june and waxed yesterday", "chemical_peel", {"depth": "medium"}, "2026-06-30"),
+    ("recent", "lip filler in june", "filler", {"here": "no"}, "2026-06-30"),
+    ("recent", "c section in may", "c_section", {}, "2026-05-31"),
+    ("recent", "tattoo right over the marks", "tattoo", {"here": "yes"}, None),
+    ("scars", "my dad gets keloids", "keloid", {"own": "no"}, None),
+    ("birth", "im pregnant", "pregnancy", {"now": "yes"}, None),
+    ("birth", "i got them from my pregnancy years ago", "pregnancy", {"now": "no"}, None),
+    ("birth", "stopped breastfeeding in may", "breastfeeding", {"now": "no"}, None),
+]
+
+
+@pytest.mark.parametrize(("question", "text", "value", "details", "latest"), DETAILS)
+def test_details_and_times(nlp: Any, question: str, text: str, value: str, details: dict[str, str], latest: str | None) -> None:
+    found = {f.value: f for f in read(parse(nlp, text), TABLE, Place(TODAY, question=question, area=["abdomen"])).facts}
+    fact = found[value]
+    assert dict(fact.details) == details
+    assert (fact.since.latest.isoformat() if fact.since else None) == latest
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "age"),
+    [
+        ("im 34", False, 34), ("i'm only 16", False, 16), ("34", True, 34), ("34", False, None), ("thirty four", True, 34), ("nearly 18", True, 17),
+        ("in my early thirties", True, 30), ("im 20 weeks pregnant", False, None), ("i am 12 stone", False, None), ("im 5 months post partum", False, None),
+        ("i am 47 years old", False, 47), ("yes", True, None),
+    ],
+)  # fmt: skip
+def test_ages(text: str, asked: bool, age: int | None) -> None:
+    assert mentions.age_in(text, asked) == age
+
+
+def test_the_same_thing_twice_counts_once_with_all_it_told() -> None:
+    first = mentions.Fact("condition", "eczema", "eczema", (("here", "no"),))
+    later = mentions.Fact("condition", "eczema", "excema", (), Ago(TODAY, TODAY))
+    assert mentions.merge([first], [later]) == [mentions.Fact("condition", "eczema", "eczema", (("here", "no"),), Ago(TODAY, TODAY))]

@@ -1,0 +1,291 @@
+"""The state machine of the check, without Rasa and without a model: messages as parse data, the state through JSON after every turn."""
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actions import screening
+from actions.contraindications import read_table
+from actions.knowledge import Knowledge, Library
+from actions.memory import Memory
+from actions.screening import HEALTH_QUESTIONS, ORDER, State, Step
+from tests.content.test_answers import BANNED, DOSE, grade
+
+NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.timezone.utc)
+KNOWLEDGE = Library().get()
+CHECK = KNOWLEDGE.screening
+TABLE = read_table()
+
+
+class Person:
+    """Answers the check; slots go through JSON as they do in the tracker."""
+
+    def __init__(self, knowledge: Knowledge = KNOWLEDGE):
+        self.knowledge = knowledge
+        self.slot: Any = None
+        self.memory = Memory()
+        self.last = Step(None)
+        self.effects: list[str] = []
+
+    def says(self, text: str, intent: str = "inform", *entities: dict[str, Any], pieces: list[tuple[str, str]] | None = None, now: dt.datetime = NOW) -> str:
+        questions = [{"text": t, "intent": i, "confidence": 0.9} for t, i in pieces or []]
+        parse = {"text": text, "intent": {"name": intent, "confidence": 0.9}, "questions": questions, "entities": [dict(e) for e in entities]}
+        self.last = screening.step(State.from_slot(self.slot), parse, self.memory, self.knowledge, now)
+        self.slot = None if self.last.state is None else json.loads(json.dumps(self.last.state.to_slot()))
+        self.memory = Memory.from_slot(json.loads(json.dumps(self.memory.to_slot())))
+        self.effects += [effect.name for effect in self.last.effects]
+        return "\n".join(m.text for m in self.last.messages)
+
+    @property
+    def asked(self) -> str:
+        return str(self.slot["asked"]) if self.slot else ""
+
+    def reaches(self, question: str) -> "Person":
+        """Answers everything before `question` in the shortest way."""
+        self.says("check me", "start_screening")
+        for _ in range(20):
+            if self.asked == question:
+                return self
+            self.says(
+                *{"consent": ("yes", "affirm"), "adult": ("34", "inform"), "area": ("skip", "skip"), "marks": ("skip", "skip"), "skin": ("skip", "skip")}.get(
+                    self.asked, ("no", "deny")
+                )
+            )
+        raise AssertionError(f"{question} was never asked")
+
+
+def entity(label: str, value: str, text: str, said: list[str] | None = None) -> dict[str, Any]:
+    return {"entity": label, "value": value, "text": text, "start": 0, "end": 0, **({"said": said} if said else {})}
+
+
+class TestEveryQuestion:
+    @pytest.mark.parametrize("question", ORDER)
+    def test_a_side_question_is_answered_and_the_question_asked_again(self, question: str) -> None:
+        person = Person().reaches(question)
+        said = person.says("how much does it cost?", "ask_price")
+        assert "£" in said and person.asked == question and person.last.messages[-1].buttons
+        assert person.last.messages[0].buttons == []
+
+    @pytest.mark.parametrize("question", ORDER)
+    def test_why_is_answered_and_the_question_asked_again(self, question: str) -> None:
+        person = Person().reaches(question)
+        said = person.says("why do you need that", "ask_why")
+        assert str(CHECK["questions"][question]["why"])[:40] in said and person.asked == question
+
+    @pytest.mark.parametrize("question", ORDER)
+    def test_twice_not_understood_is_explained_with_a_way_out(self, question: str) -> None:
+        person = Person().reaches(question)
+        assert CHECK["texts"]["not_understood"] in person.says("blub", "nlu_fallback")
+        assert "Let me explain" in person.says("blub blub", "nlu_fallback")
+        titles = [title for title, _ in person.last.messages[-1].buttons]
+        assert CHECK["buttons"]["person"] in titles and (CHECK["buttons"]["skip"] in titles) == (question not in screening.NEEDED)
+
+    @pytest.mark.parametrize("question", ORDER)
+    def test_stopping_keeps_nothing(self, question: str) -> None:
+        person = Person().reaches(question)
+        person.says("stop", "stop")
+        assert person.slot is None and person.last.done
+        assert ("withdraw_consent" in person.effects) == ("save_consent" in person.effects)
+
+    @pytest.mark.parametrize("question", ORDER[2:])
+    def test_going_back_asks_the_one_before(self, question: str) -> None:
+        person = Person().reaches(question)
+        person.says("go back", "go_back")
+        before = ORDER[ORDER.index(question) - 1]
+        assert person.asked == before and before not in person.slot["given"]
+
+    @pytest.mark.parametrize("question", [q for q in ORDER if q not in screening.NEEDED])
+    def test_a_left_out_health_question_goes_to_the_clinician(self, question: str) -> None:
+        person = Person().reaches(question)
+        person.says("skip", "skip")
+        while person.asked != "summary":
+            person.says("no" if person.asked not in screening.SINGLE else "skip", "deny" if person.asked not in screening.SINGLE else "skip")
+        person.says("yes", "affirm")
+        assert person.slot["outcome"] == ("clinician_first" if question in HEALTH_QUESTIONS else "can_come")
+
+    @pytest.mark.parametrize("question", ORDER)
+    @pytest.mark.parametrize("level", ["emergency", "urgent", "crisis"])
+    def test_danger_comes_first_at_every_question(self, question: str, level: str) -> None:
+        person = Person().reaches(question)
+        before = dict(person.slot)
+        parse = {"text": "it hurts so much", "intent": {"name": "inform"}, "safety": {"level": level}}
+        step = screening.step(State.from_slot(person.slot), parse, person.memory, KNOWLEDGE, NOW)
+        assert step.elsewhere and not step.messages and step.state is not None
+        assert step.state.stage == "paused" and step.state.asked == before["asked"] and step.state.given == before["given"]
+
+    @pytest.mark.parametrize("question", ORDER)
+    def test_every_button_is_understood_when_typed(self, question: str) -> None:
+        for button in CHECK["questions"][question]["buttons"]:
+            person = Person().reaches(question)
+            said = person.says(str(button["title"]).upper(), "nlu_fallback")
+            assert CHECK["texts"]["not_understood"] not in said
+
+
+class TestAgreement:
+    def test_no_health_question_before_the_yes(self) -> None:
+        person = Person()
+        said = person.says("check me", "start_screening", entity("condition", "eczema", "eczema"))
+        assert person.asked == "consent" and "365 days" in said and person.effects == []
+        person.says("no thanks", "deny")
+        assert person.slot is None and person.effects == []
+
+    def test_it_is_recorded_once_an_adult_gave_it(self) -> None:
+        person = Person()
+        person.says("check me", "start_screening")
+        person.says("yes", "affirm")
+        assert person.effects == []
+        person.says("34")
+        assert person.effects == ["save_consent"]
+        person.says("no", "deny")
+        assert person.effects == ["save_consent"]
+
+    @pytest.mark.parametrize("answer", ["16", "im 17", "no", "Under 18", "nearly 18 but not yet, 17"])
+    def test_a_minor_is_turned_away_and_forgotten(self, answer: str) -> None:
+        person = Person()
+        person.memory.known = {"condition": ["eczema"]}
+        person.says("check me", "start_screening")
+        person.says("yes", "affirm")
+        person.says(answer, "deny" if answer == "no" else "inform")
+        assert person.effects == ["forget"] and person.slot["stage"] == "closed" and not person.slot["facts"]
+
+
+class TestBreaks:
+    def test_within_the_hour_it_simply_goes_on(self) -> None:
+        person = Person().reaches("area")
+        person.slot = screening.pause(State.from_slot(person.slot) or State()).to_slot()
+        person.says("check me", "start_screening", now=NOW + dt.timedelta(minutes=20))
+        assert person.asked == "area"
+
+    def test_after_days_it_asks_first(self) -> None:
+        person = Person().reaches("area")
+        person.slot = screening.pause(State.from_slot(person.slot) or State()).to_slot()
+        said = person.says("check me", "start_screening", now=NOW + dt.timedelta(days=5))
+        assert person.asked == "resume" and "22 November 2026" in said
+        person.says("go on", "affirm")
+        assert person.asked == "area"
+
+    def test_after_days_a_no_deletes_it(self) -> None:
+        person = Person().reaches("area")
+        person.slot = screening.pause(State.from_slot(person.slot) or State()).to_slot()
+        person.says("check me", "start_screening", now=NOW + dt.timedelta(days=5))
+        person.says("no", "deny")
+        assert person.slot is None and "withdraw_consent" in person.effects
+
+
+class TestAnswers:
+    def test_the_result_is_for_both_readers(self) -> None:
+        person = Person().reaches("medicines")
+        person.says("stopped roaccutane in august", "ask_isotretinoin", entity("medicine", "isotretinoin", "roaccutane"))
+        for _ in range(3):
+            person.says("no", "deny")
+        said = person.says("That is right")
+        assert "28 February 2027" in said and "no diagnosis" in said and "suitable" not in said
+        result = person.last.effects[-1].data
+        assert result["outcome"] == "wait_until" and result["earliest"] == "2027-02-28"
+        assert result["table"]["version"] == TABLE.version and "reviewed_by" in result["table"]
+        assert any(line.startswith("Medicines: roaccutane") for line in result["summary"])
+        assert person.last.messages[-1].data["table_version"] == TABLE.version
+
+    def test_several_facts_in_one_answer_and_details_asked_for(self) -> None:
+        person = Person().reaches("conditions")
+        text = "eczema and diabetes"
+        person.says(text, "ask_medical_condition", entity("condition", "eczema", "eczema"), entity("condition", "diabetes", "diabetes"))
+        assert person.asked == "follow" and "eczema" in person.last.messages[-1].text
+        person.says("no", "deny")
+        assert person.asked == "follow" and "diabetes" in person.last.messages[-1].text
+        person.says("not really", "deny")
+        assert person.asked == "medicines"
+        details = {f["value"]: f["details"] for f in person.slot["facts"]}
+        assert details == {"eczema": {"here": "no"}, "diabetes": {"controlled": "no"}}
+
+    def test_not_sure_if_pregnant_counts_as_pregnant(self) -> None:
+        person = Person().reaches("birth")
+        person.says("not sure, could be", "deny")
+        assert person.slot["facts"][0]["value"] == "pregnancy"
+
+    def test_mentions_before_the_check_are_not_asked_for(self) -> None:
+        person = Person()
+        person.memory.known = {"skin_tone": ["VI"], "mark_colour": ["white"], "body_area": ["hips"]}
+        person.memory.facts = [{"label": "condition", "value": "keloid", "said": "keloids", "details": {}, "since": None}]
+        asked = []
+        person.says("check me", "start_screening")
+        while person.asked != "summary":
+            asked.append(person.asked)
+            person.says(*{"consent": ("yes", "affirm"), "adult": ("40", "inform")}.get(person.asked, ("no", "deny")))
+        assert asked == ["consent", "adult", "birth", "conditions", "medicines", "allergies", "recent"]
+
+    def test_distress_twice_is_not_sold_to(self) -> None:
+        person = Person().reaches("area")
+        person.says("i hate how i look", "express_distress")
+        person.says("i am so ashamed", "express_distress")
+        while person.asked != "summary":
+            person.says("skip", "skip")
+        person.says("yes", "affirm")
+        assert [payload for _, payload in person.last.messages[-1].buttons] == ["/request_human"]
+        assert "mental health" in person.last.messages[-1].text and "£" not in person.last.messages[-1].text
+
+
+TYPED = ["yes", "no", "not sure", "skip", "go back", "34", "eczema", "tummy", "in march", "why", "change something", "That is right", "{x}", "", "how much?"]
+INTENTS = """
+affirm deny inform skip go_back ask_why ask_price repeat nlu_fallback out_of_scope ask_skin_condition express_distress start_screening restart stop
+""".split()
+NAMED = [
+    *(("condition", "eczema"), ("condition", "pregnancy"), ("condition", "asthma"), ("medicine", "isotretinoin"), ("treatment", "filler")),
+    *(("allergen", "nickel"), ("body_area", "hips"), ("skin_tone", "V"), ("mark_colour", "red"), ("date", "in march")),
+]
+messages = st.tuples(st.sampled_from(TYPED) | st.text(max_size=30), st.sampled_from(INTENTS), st.lists(st.sampled_from(NAMED), max_size=2))
+
+
+@given(st.lists(messages, max_size=14))
+def test_whatever_is_said_it_answers_and_never_promises(said: list[tuple[str, str, list[tuple[str, str]]]]) -> None:
+    person = Person()
+    person.says("check me", "start_screening")
+    for text, intent, named in said:
+        reply = person.says(text, intent, *(entity(label, value, value) for label, value in named))
+        assert reply and not re.search(r"\bsuitable for you\b|\bsafe for you\b|\{\w*\}", reply.replace("{x}", ""))
+        assert person.last.done == (person.slot is None or person.slot["stage"] in ("done", "closed"))
+        if person.last.done:
+            break
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [None, 3, "x", [], {}, {"stage": "dancing"}, {"stage": "asking", "facts": [1, {"label": 2}], "given": {"adult": 3}, "about": {"area": 5}, "path": "x"}],
+)
+def test_a_damaged_slot_does_no_harm(damaged: Any) -> None:
+    state = State.from_slot(damaged)
+    assert state is None or (state.facts == [] and state.about == {})
+    assert screening.step(state, {"text": "hello", "intent": {"name": "greet"}}, Memory(), KNOWLEDGE, NOW).messages
+
+
+def sentences() -> list[str]:
+    def leaves(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [leaf for part in value.values() for leaf in leaves(part)]
+        if isinstance(value, list):
+            return [leaf for part in value for leaf in leaves(part)]
+        return [value] if isinstance(value, str) else []
+
+    return sorted({text for part in ("questions", "texts", "result") for text in leaves(CHECK[part]) if len(text.split()) > 3})
+
+
+@pytest.mark.parametrize("text", sentences())
+def test_its_words_are_plain_and_promise_nothing(text: str) -> None:
+    assert not BANNED.search(text) and not DOSE.search(text) and "suitable" not in text
+    assert len(text.split()) <= 90 and (len(text.split()) < 12 or grade(text) <= 10)
+
+
+def test_buttons_fit_every_channel() -> None:
+    titles = [str(b["title"]) for part in (*CHECK["questions"].values(),) for b in part["buttons"]]
+    titles += [str(b["title"]) for rows in CHECK["details"].values() for b in rows] + list(CHECK["buttons"].values())
+    assert all(0 < len(title) <= 20 for title in titles), [t for t in titles if len(t) > 20]
+    assert set(CHECK["questions"]) == set(ORDER)
+    assert all({"name", "ask", "why", "help", "buttons"} == set(question) for question in CHECK["questions"].values())
+    assert {name for row in TABLE.rows.values() for name, _ in row.asks} <= set(CHECK["details"])
+    following = {intent for intents in CHECK["result"]["next"].values() for intent in intents}
+    assert following <= set(KNOWLEDGE.answers)

@@ -1,0 +1,77 @@
+"""The guard with the trained model: the targets on messages by another hand, used to choose the thresholds, and on ordinary messages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlu.__main__ import Parser
+from nlu.safety import INTENTS
+from nlu.safety_report import ALARMING, TUNING, figures, judged, read
+from nlu.train import current_model
+
+pytestmark = pytest.mark.model
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def parser() -> Parser:
+    model = current_model()
+    assert model is not None, "Run `make train` first."
+    return Parser(model)
+
+
+@pytest.fixture(scope="module")
+def measured(parser: Parser) -> dict[str, float]:
+    return figures(judged(read(TUNING), parser.parse))
+
+
+@pytest.mark.parametrize(("figure", "floor"), [("recall_emergency", 0.98), ("recall_crisis", 0.98), ("recall_urgent", 0.95)])
+def test_danger_is_caught(measured: dict[str, float], figure: str, floor: float) -> None:
+    assert measured[figure] >= floor
+
+
+def test_no_emergency_is_answered_as_less_than_urgent(measured: dict[str, float]) -> None:
+    assert measured["undertriage"] == 0
+
+
+def test_alarming_words_alone_raise_few_alarms(measured: dict[str, float]) -> None:
+    assert measured["false_alarms"] <= 0.03
+
+
+def test_ordinary_questions_raise_hardly_any(parser: Parser) -> None:
+    rows = [json.loads(line) for line in (HERE / "single.jsonl").read_text(encoding="utf-8").splitlines() if line.strip()]
+    ordinary = [r["text"] for r in rows if r["intent"] not in INTENTS.values()]
+    alarms = [t for t in ordinary if parser.parse(t)["safety"]["level"] in ALARMING]
+    assert len(alarms) / len(ordinary) <= 0.015, alarms
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("tuesday works but my face has blown up like a balloon", "emergency"),
+        ("a bit weepy", "urgent"),
+        ("my email is ann@example.com and i want to die", "crisis"),
+        ("Thanks. Oh, and it smells.", "urgent"),
+    ],
+)
+def test_danger_is_found_in_a_forms_answer(parser: Parser, text: str, level: str) -> None:
+    assert parser.parse(text)["safety"]["level"] == level
+
+
+def test_the_verdict_says_which_part_fired_and_why(parser: Parser) -> None:
+    parse: dict[str, Any] = parser.parse("yellow pus is coming out of it since the session")
+    safety = parse["safety"]
+    assert safety["level"] == "urgent" and parse["intent"]["name"] == "report_urgent_symptom"
+    assert {f["part"] for f in safety["fired"]} >= {"classifier", "sign"}
+    assert all(set(f) == {"level", "part", "why", "text_span"} and f["why"] for f in safety["fired"])
+    assert set(safety["table"]) == {"version", "reviewed_by", "reviewed_on"}
+    json.dumps(safety)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "\x00", "\ud800", "😀" * 200, "a" * 60_000, "pus " * 5_000, "no " * 2_000 + "fever", "<b>hi</b>\n" * 200, "你好", "?" * 900]
+)
+def test_rubbish_is_judged(parser: Parser, text: str) -> None:
+    assert parser.parse(text)["safety"]["level"] in (*INTENTS, "none")

@@ -1,0 +1,105 @@
+"""What may enter and what is said to what may not."""
+
+import json
+import logging
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime import gate, notices
+from runtime.logs import SafeFormatter
+
+BUTTON = gate.Offer("/ask_price", "What it costs", latest=True)
+OLD = gate.Offer("/ask_pain", "Does it hurt?", latest=False)
+
+
+@pytest.mark.parametrize("value", ["", " ", "\ud800", "\x00", "a b", "a" * 129, "x" * 10_000, None, True, [], {"a": 1}, "ä", "a\n", "../x", "a/b"])
+def test_hostile_ids_are_refused_without_being_quoted(value: object) -> None:
+    with pytest.raises(gate.BadIdentity) as refused:
+        gate.identity(value, prefix="rest:")
+    assert not (isinstance(value, str) and len(value) > 3 and value in str(refused.value))
+
+
+@pytest.mark.parametrize("value", ["7", 7, "+447400123456", "whatsapp:+447400123456", "a-b_c.d", "x" * 100])
+def test_ids_of_platforms_pass(value: object) -> None:
+    assert gate.identity(value, prefix="tg:") == f"tg:{value}"
+
+
+def test_the_prefix_counts_towards_the_length() -> None:
+    with pytest.raises(gate.BadIdentity):
+        gate.identity("x" * 128, prefix="rest:")
+
+
+@pytest.mark.parametrize(
+    "text, notice",
+    [(None, "not_text"), (7, "not_text"), (["hi"], "not_text"), ("", "empty"), (" \n\t", "empty"), ("\x00\x01", "empty"), ("\ud800", "empty"),
+     ("a" * 1001, "too_long"), ("a" * 60_000, "too_long"), ("/restart", "command"), (' /book{"name":"x"}', "command"), ("／restart", "command"),
+     ("\x00/restart", "command"), ("/", "command")],
+)  # fmt: skip
+def test_what_is_not_understood_gets_a_sentence(text: object, notice: str) -> None:
+    verdict = gate.admit(text, [BUTTON, OLD])
+    assert verdict.notice == notice
+    assert len(notices.notice(notice)) > 20
+
+
+def test_a_button_on_offer_is_obeyed_and_an_older_one_counts_as_its_words() -> None:
+    assert gate.admit("/ask_price", [BUTTON, OLD]).text == "/ask_price"
+    assert gate.admit("/ask_pain", [BUTTON, OLD]).text == "Does it hurt?"
+    assert gate.admit('/ask_price{"a":"b"}', [BUTTON, OLD]).notice == "command"
+
+
+@given(st.text(alphabet=st.characters(), max_size=1200))
+def test_whatever_is_admitted_can_be_stored(text: str) -> None:
+    admitted = gate.admit(text).text
+    assert "\x00" not in admitted
+    assert admitted.encode("utf-8").decode("utf-8") == admitted
+    assert not admitted.startswith("/")
+
+
+def test_offers_come_newest_first_and_only_the_last_answer_is_latest() -> None:
+    bot = lambda payload: {"event": "bot", "data": {"buttons": [{"payload": payload, "title": payload}]}}  # noqa: E731
+    found = gate.offers([bot("/a"), {"event": "user"}, bot("/b"), {"event": "bot", "data": {"buttons": None}}])
+    assert [(o.payload, o.latest) for o in found] == [("/b", True), ("/a", False)]
+
+
+def test_the_rate_limit_refills_and_forgets() -> None:
+    now = [0.0]
+    limit = gate.RateLimit(per_minute=60, burst=3, keys=2, clock=lambda: now[0])
+    assert [limit.allow("a") for _ in range(4)] == [True, True, True, False]
+    assert limit.allow("b")
+    now[0] = 1.0
+    assert limit.allow("a") and not limit.allow("a")
+    limit.allow("c"), limit.allow("d")
+    assert len(limit._buckets) == 2
+
+
+def test_notices_name_the_phone_and_survive_a_broken_clinic_file(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    assert "020 7946 0123" in notices.notice("failed") and "999" in notices.notice("failed")
+    broken = tmp_path / "clinic.yml"
+    broken.write_text(": [")
+    assert "emergency" in notices.notice("failed", broken)
+
+
+def record(name: str, message: str, *arguments: object, error: bool = False) -> logging.LogRecord:
+    information = None
+    if error:
+        try:
+            raise ValueError("Anna Lee, 07400 123456")
+        except ValueError:
+            information = sys.exc_info()
+    return logging.LogRecord(name, logging.ERROR, "rasa/core/processor.py", 1000, message, arguments, information, func="run")
+
+
+def test_a_log_line_holds_no_word_of_a_person() -> None:
+    """Whatever other packages put into a line stays out; of an error only its type and place are kept."""
+    for line in (
+        record("rasa.core.processor", "text=my name is %s", "Anna Lee"),
+        record("rasa.core.channels.rest", "handling 'Anna Lee 07400 123456'", error=True),
+        record("runtime.turns", "turn failed: %s", "ValueError", error=True),
+    ):
+        text = SafeFormatter().format(line)
+        assert "Anna" not in text and "07400" not in text
+        assert json.loads(text)["level"] == "ERROR"
+    assert json.loads(SafeFormatter().format(record("runtime.turns", "turn failed: %s", "ValueError", error=True)))["error"] == "ValueError"

@@ -1,10 +1,12 @@
 """What staff can see and change. Every change goes through a service, so that the rules hold and the history knows."""
 
+import datetime as dt
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
@@ -18,7 +20,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from clinic import models, references
+from clinic import models, references, sealing
 from clinic.booking.slots import Slot
 from clinic.booking.times import UTC
 from clinic.practice import PRACTICE
@@ -57,9 +59,7 @@ class Records(admin.ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     search_help_text = "A reference, or an exact phone number or e-mail address"
-    search_fields: Sequence[str] = ("reference",)
-    by_contact = True
-    kind = ""
+    search_fields = ("reference",)
     change_form_template = "admin/clinic/record.html"
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> Tuple[QuerySet[Any], bool]:
@@ -67,10 +67,10 @@ class Records(admin.ModelAdmin):
         if not term:
             return queryset, False
         found = queryset.filter(reference=references.read_reference(term) or "-")
-        if self.by_contact and not found.exists():
+        if not found.exists():
             column = "email" if "@" in term else "phone"
             value = contacts.email(term) if "@" in term else contacts.phone(term, PRACTICE.get().country)
-            found = queryset.filter(**{f"{column}_digest__in": retention.sealing.digests(column, value) or ["-"]})
+            found = queryset.filter(**{f"{column}_digest__in": sealing.digests(column, value) or ["-"]})
         return found, False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -114,7 +114,7 @@ def _practitioners() -> List[Tuple[str, str]]:
 class BookingForm(forms.ModelForm):
     """An appointment as staff enter or change it. Its rules are the service's; what can be said beforehand is said at the field."""
 
-    when = forms.SplitDateTimeField(widget=admin.widgets.AdminSplitDateTime, help_text="On the clinic's clock. Any free time, also outside opening hours.")
+    when = forms.SplitDateTimeField(widget=AdminSplitDateTime, help_text="On the clinic's clock. Any free time, also outside opening hours.")
     practitioner = forms.ChoiceField()
     name = forms.CharField(max_length=200, required=False)
     phone = forms.CharField(max_length=60, required=False)
@@ -149,7 +149,7 @@ class BookingForm(forms.ModelForm):
     def wanted(self) -> Slot:
         """The time on the form."""
         practice, start = PRACTICE.get(), self.cleaned_data["when"].astimezone(UTC)
-        length = timezone.timedelta(minutes=practice.minutes)
+        length = dt.timedelta(minutes=practice.minutes)
         if self.instance.pk and self.instance.slot:
             length = self.instance.slot.ends - self.instance.slot.starts
         return Slot(start, self.cleaned_data["practitioner"], start + length, practice.zone)

@@ -1,11 +1,12 @@
 """What every answer of the site carries: strict security headers, and the clinic's own clock."""
 
 from typing import Callable
+from zoneinfo import ZoneInfo
 
+from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from clinic.booking.times import ZoneInfo
 from clinic.practice import PRACTICE
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -14,6 +15,24 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
+
+
+class Health:
+    """`/healthz`, before anything looks at the host name: whether this process can use the database."""
+
+    def __init__(self, get_response: Answer):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path != "/healthz":
+            return self.get_response(request)
+        try:
+            connection.close_if_unusable_or_obsolete()
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 FROM clinic_history LIMIT 1")
+        except DatabaseError:
+            return HttpResponse("the database cannot be used", status=503, content_type="text/plain")
+        return HttpResponse("ok", content_type="text/plain")
 
 
 class SecurityHeaders:

@@ -149,6 +149,7 @@ class Practice:
     link: str
     answer_days: Tuple[Tuple[str, int], ...]
     retention_days: int
+    screening_days: int
     booking_days: int
     practitioners: Tuple[Practitioner, ...]
 
@@ -245,6 +246,7 @@ def read_practice(clinic: Mapping[str, Any]) -> Practice:
         link=booking.get("link", ""),
         answer_days=tuple(waits.items()),
         retention_days=int(privacy["retention_days"]),
+        screening_days=int(privacy["screening_retention_days"]),
         booking_days=privacy.get("booking_days", 400),
         practitioners=tuple(people),
     )

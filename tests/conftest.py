@@ -37,6 +37,13 @@ settings.register_profile("stria", deadline=None, derandomize=True, database=Non
 settings.load_profile("stria")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _records_may_be_used(django_db_blocker: Any) -> Iterator[None]:
+    """pytest-django forbids the database to all but marked tests; ours have one of their own each (tests/databases.py)."""
+    with django_db_blocker.unblock():
+        yield
+
+
 @pytest.fixture(scope="session")
 def knowledge() -> Knowledge:
     """Everything an answer is made from. Tests must not change it."""

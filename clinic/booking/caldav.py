@@ -44,12 +44,9 @@ class CalDav:
     def __init__(self, practice: Practice):
         self.practice = practice
 
-    def busy(self, practitioner: Practitioner, start: dt.datetime, end: dt.datetime) -> List[Period]:
-        return [(a, b) for a, b, _ in self._events(practitioner.calendar, start, end)]
-
-    def busy_of(self, people: Sequence[Practitioner], start: dt.datetime, end: dt.datetime) -> Dict[str, List[Period]]:
-        """All of them at once."""
-        return dict(zip([p.name for p in people], _pool.map(lambda p: self.busy(p, start, end), people)))
+    def busy(self, people: Sequence[Practitioner], start: dt.datetime, end: dt.datetime) -> Dict[str, List[Period]]:
+        found = _pool.map(lambda person: self._events(person.calendar, start, end), people)  # all calendars at once
+        return {person.name: [(a, b) for a, b, _ in events] for person, events in zip(people, found)}
 
     def claim(self, slot: Slot, uid: str, text: str) -> Entry:
         href = self._href(slot)

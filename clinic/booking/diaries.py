@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import List, Optional, Protocol, Sequence
+from typing import Dict, List, Optional, Protocol, Sequence
 
 from clinic.booking.slots import Period, Slot
 from clinic.practice import Practice, Practitioner
@@ -33,8 +33,8 @@ class Diary(Protocol):
 
     provider: str
 
-    def busy(self, practitioner: Practitioner, start: dt.datetime, end: dt.datetime) -> List[Period]:
-        """What is taken between two aware moments."""
+    def busy(self, people: Sequence[Practitioner], start: dt.datetime, end: dt.datetime) -> Dict[str, List[Period]]:
+        """By name, what is taken between two aware moments."""
 
     def claim(self, slot: Slot, uid: str, text: str) -> Entry:
         """Write `text`, an iCalendar object with this `uid`, at the time of `slot`, if nobody else has it. Raises TimeTaken."""

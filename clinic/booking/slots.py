@@ -149,13 +149,16 @@ def of_day(practice: Practice, practitioner: Practitioner, day: dt.date) -> Tupl
 
 
 def offered(practice: Practice, slot: Slot, now: dt.datetime) -> bool:
-    """Whether the clinic offers this very time at all. What comes back from a button may be old, or made up."""
+    """Whether the clinic offers this very time at all. What comes back from a button may be old, or made up.
+
+    What could be chosen a moment ago may still be booked: the lead time does not run out while somebody types their name.
+    """
     try:
         practitioner = practice.practitioner(slot.practitioner)
     except KeyError:
         return False
     first, last = bounds(practice, now)
-    return first <= slot.start <= last and (slot.start, slot.end) in of_day(practice, practitioner, slot.local.date())
+    return first - dt.timedelta(minutes=practice.hold_minutes + 5) <= slot.start <= last and (slot.start, slot.end) in of_day(practice, practitioner, slot.local.date())
 
 
 def free(practice: Practice, wishes: Wishes, now: dt.datetime, busy: Mapping[str, Sequence[Period]], certain: bool = True) -> List[Slot]:

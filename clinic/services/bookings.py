@@ -25,6 +25,7 @@ from clinic.services.results import Booking, BookResult, Elsewhere, Hold, MoveRe
 logger = logging.getLogger(__name__)
 
 ALTERNATIVES = 3
+LOOK_AHEAD = dt.timedelta(days=7)
 SETTLE_AFTER = dt.timedelta(minutes=2)  # a booking that is still being made by then was cut off
 REMIND = {"reminder_48": dt.timedelta(hours=48), "reminder_3": dt.timedelta(hours=3)}
 
@@ -47,8 +48,8 @@ def free_slots(wishes: Wishes, now: dt.datetime) -> FreeSlots:
     diary = diary_of(practice)
     if diary is not None:
         try:
-            for person in wanted(practice, wishes):
-                busy.setdefault(person.name, []).extend(diary.busy(person, start, end))
+            for name, periods in diary.busy(wanted(practice, wishes), start, end).items():
+                busy.setdefault(name, []).extend(periods)
         except DiaryDown as error:
             logger.warning("The diary is down: %s", error)
             certain, down = False, True
@@ -79,13 +80,11 @@ def _busy_here(start: dt.datetime, end: dt.datetime, now: dt.datetime) -> Dict[s
 
 
 def alternatives(practice: Practice, slot: Slot, now: dt.datetime) -> SlotTaken:
-    """What to offer instead: the same time with somebody else first, then the next times with the same person."""
-    here = free_slots(Wishes(windows=((slot.start, slot.start + dt.timedelta(minutes=1)),), every_practitioner=True), now)
-    later = free_slots(Wishes(windows=((slot.start, bounds(practice, now)[1]),), practitioner=slot.practitioner, limit=ALTERNATIVES + 1), now)
-    if not later:
-        later = free_slots(Wishes(limit=ALTERNATIVES + 1), now)
-    found = dict.fromkeys(s for s in (*here, *later) if (s.start, s.practitioner) != (slot.start, slot.practitioner))
-    return SlotTaken(tuple(found)[:ALTERNATIVES])
+    """What to offer instead: the same time with somebody else first, then the next times with the same person, then with anybody."""
+    soon = free_slots(Wishes(windows=((slot.start, slot.start + LOOK_AHEAD),), every_practitioner=True), now)
+    found = [s for s in soon if s != slot] or free_slots(Wishes(limit=ALTERNATIVES), now)
+    found.sort(key=lambda s: (s.start != slot.start, s.practitioner != slot.practitioner, s.start))
+    return SlotTaken(tuple(found[:ALTERNATIVES]))
 
 
 # ---- making
@@ -225,10 +224,10 @@ def _confirm(booking: models.Booking, actor: str, now: dt.datetime) -> None:
 
 def _tell(booking: models.Booking, about: str, slot: Slot, now: dt.datetime) -> None:
     """Mail to the clinic, to the person, and reminders of what is still to come."""
-    messages.mail(about, booking.reference, "clinic", booking.sequence)
+    messages.mail(about, booking.reference, "clinic", booking.sequence, now)
     if not (booking.contact or {}).get("email"):
         return
-    messages.mail(about, booking.reference, "person", booking.sequence)
+    messages.mail(about, booking.reference, "person", booking.sequence, now)
     if about != "cancelled" and booking.reminders:
         for name, before in REMIND.items():
             # Whoever books for tomorrow needs no reminder an hour later.

@@ -139,7 +139,7 @@ def purge(now: dt.datetime) -> Counts:
         gone: List[Tuple[str, QuerySet[Any]]] = [
             ("hand-offs", Handoff.objects.filter(status="closed", closed_at__lt=short)),
             ("requests", Request.objects.exclude(status="open").filter(closed_at__lt=long)),
-            ("screenings", Screening.objects.filter(created__lt=short, bookings=None)),
+            ("screenings", Screening.objects.filter(created__lt=now - dt.timedelta(days=practice.screening_days), bookings=None)),
             ("conversations", _left_alone(short)),
             ("keys", Effect.objects.filter(created__lt=short)),
             ("tries", Guess.objects.filter(at__lt=now - dt.timedelta(days=1))),

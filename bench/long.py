@@ -129,7 +129,8 @@ def made(folder: Path) -> List[Side]:
     """Stria and the bare bot of `bench.turns`, neither started."""
     plain = {**os.environ, "RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "3", "SQLALCHEMY_SILENCE_UBER_WARNING": "1"}
     ports = [free_port(), free_port()]
-    own = {**plain, "STRIA_RASA_PORT": str(ports[0]), "STRIA_CONVERSATIONS_DB": str(folder / "stria.sqlite3"), "STRIA_ACTIONS_URL": "", "STRIA_REDIS_URL": ""}
+    own = {**plain, "STRIA_RASA_PORT": str(ports[0]), "STRIA_CONVERSATIONS_DB": str(folder / "stria.sqlite3")}
+    own.update(STRIA_ACTIONS_URL="", STRIA_REDIS_URL="", STRIA_CLINIC_DB=str(folder / "clinic.sqlite3"))
     bare = folder / "bare"
     bare.mkdir()
     write_bare(bare)

@@ -153,6 +153,13 @@ class Stock:
     def alive(self) -> bool:
         return self.child is not None and self.child.poll() is None
 
+    async def ended(self, within: float = 10) -> bool:
+        """Whether the process ends by itself within so many seconds."""
+        until = time.monotonic() + within
+        while self.alive() and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+        return not self.alive()
+
     def signal(self, number: int, wait: float = 30) -> None:
         if self.child is not None and self.alive():
             self.child.send_signal(number)
@@ -244,9 +251,8 @@ async def hostile_ids(made: Made, line: Row, postgres: Optional[Postgres], redis
     for how in stores:
         async with stock(made, **how) as server:
             for sender in HOSTILE:
-                await server.say(sender)
-                await asyncio.sleep(0.2)
-                if not server.alive():
+                reply = await server.say(sender)
+                if not reply.status and await server.ended():
                     deaths.append(f"`{json.dumps(sender)}` on {'PostgreSQL' if how else 'SQLite'}")
                     await asyncio.to_thread(server.start)
             shared = shared or server.stored("default")
@@ -270,6 +276,20 @@ async def hostile_texts(made: Made, line: Row, postgres: Optional[Postgres], red
             f"{sum(status >= 500 for status in bodies)} of {len(bodies)} broken bodies give HTTP 500; "
             f"{'the process lives' if server.alive() else 'the process dies'}."
         )
+
+
+@row("One request with `Content-Length: -5`, rubbish instead of HTTP, broken chunks", "test_odd_requests_are_refused_and_harm_nobody")
+async def odd_requests(made: Made, line: Row, postgres: Optional[Postgres], redis: Optional[Redis]) -> None:
+    async with stock(made) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b'POST /webhooks/rest/webhook HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n{"sender": "a", "message": "hi"}')
+        await writer.drain()
+        await asyncio.sleep(1)
+        reply = await server.say("b", within=20)
+        writer.close()
+        line.lost = 0 if reply.status else 1
+        spins = "" if reply.status else "; the process spins until it is killed"
+        line.outcome = f"Somebody else's message after that request: {reply} after {reply.seconds:.0f} s{spins}."
 
 
 @row("SQLite locked for 5 s by another writer", "test_database_locked_five_seconds")
@@ -297,7 +317,7 @@ async def full(made: Made, line: Row, postgres: Optional[Postgres], redis: Optio
         used = Path(server.database).stat().st_size
         resource.prlimit(server.child.pid, resource.RLIMIT_FSIZE, (used // 2, resource.RLIM_INFINITY))
         reply = await server.say("a")
-        died = not server.alive()
+        died = not reply.status and await server.ended()
         if died:
             await asyncio.to_thread(server.start)
         else:
@@ -315,9 +335,9 @@ async def corrupted(made: Made, line: Row, postgres: Optional[Postgres], redis: 
         with contextlib.closing(sqlite3.connect(server.database)) as connection, connection:
             connection.execute("UPDATE events SET data = 'rubbish' WHERE id IN (SELECT id FROM events ORDER BY id DESC LIMIT 3)")
         reply = await server.say("a")
-        await asyncio.sleep(0.3)
+        died = not reply.status and await server.ended()
         line.lost = max(0, 4 - server.stored("a"))
-        line.outcome = f"{reply}; {'the process lives' if server.alive() else 'the process ends, for everybody, at every message of this person'}."
+        line.outcome = f"{reply}; {'the process ends, for everybody, at every message of this person' if died else 'the process lives'}."
 
 
 @row("Client gone in the middle, webhook repeated during and after the turn", "test_client_gone_and_webhook_repeated")

@@ -62,6 +62,7 @@ def application(model: Path, rest: bool = False) -> Any:
     from rasa.core.run import create_http_input_channels
     from sanic import Sanic
 
+    from runtime.framing import guard
     from runtime.health import blueprint
 
     app = Sanic("stria", configure_logging=False)
@@ -75,6 +76,7 @@ def application(model: Path, rest: bool = False) -> Any:
     if rest:
         channels += create_http_input_channels("channels.rest.RestChannel", None)
     register(channels, app, "/webhooks/")
+    guard(app)
     app.blueprint(blueprint())
 
     async def start(app: Any, loop: asyncio.AbstractEventLoop) -> None:

@@ -36,7 +36,7 @@ from sqlalchemy.pool import QueuePool
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-WINDOW = 80  # events in a tracker before the oldest turns leave it
+WINDOW = 56  # events in a tracker before the oldest turns leave it: ten turns, so that the thousandth costs what the tenth did
 KEPT = 40  # events that stay, from the start of a turn on
 REMEMBERED = 500  # trackers kept ready in this process, at most about 100 kB each
 PATIENCE = 10  # seconds that a statement waits for another's lock
@@ -136,30 +136,48 @@ def make_engine(where: str) -> Any:
         return sa.create_engine(address, pool_pre_ping=True, pool_recycle=600, connect_args=arguments, **common)
     Path(where).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(f"sqlite:///{where}", poolclass=QueuePool, connect_args={"timeout": PATIENCE, "check_same_thread": False}, **common)
-    sa.event.listen(engine, "connect", _set_pragmas)
-
-    def remember_file(connection: Any, record: Any) -> None:
-        record.info["file"] = _file(where)
-
-    def check_file(connection: Any, record: Any, proxy: Any) -> None:
-        if record.info.get("file") != _file(where):
-            raise exc.DisconnectionError("The database file was deleted or replaced.")  # the pool opens the one that is there now
-
-    sa.event.listen(engine, "connect", remember_file)
-    sa.event.listen(engine, "checkout", check_file)
+    engine.stria_file = _File(where, engine)
     return engine
 
 
-def _file(where: str) -> Optional[Tuple[int, int]]:
-    """What tells a file from another one of the same name. A connection to a deleted file goes on writing where nobody will ever read."""
-    try:
-        found = os.stat(where)  # noqa: PTH116  # at every transaction: Path would cost as much as the call
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+class _File:
+    """Keeps SQLite connections on the file that is there now, and none that was opened before the last failure.
+
+    A connection to a deleted file goes on writing where nobody will ever read; one opened on a read-only file stays so, and so do its sisters.
+    """
+
+    def __init__(self, where: str, engine: Any):
+        self.where, self.engine, self.failures = where, engine, 0
+        sa.event.listen(engine, "connect", self._opened)
+        sa.event.listen(engine, "checkout", self._taken)
+        sa.event.listen(engine, "checkin", self._returned)
+
+    def failed(self) -> None:
+        """Open everything anew: now what is idle, and what is in use when it comes back."""
+        self.failures += 1
+        self.engine.dispose()
+
+    def _now(self) -> Tuple[int, Optional[int], Optional[int]]:
+        try:
+            found = os.stat(self.where)  # noqa: PTH116  # at every transaction: Path would cost as much as the call
+        except FileNotFoundError:
+            return self.failures, None, None
+        return self.failures, found.st_dev, found.st_ino
+
+    def _opened(self, connection: Any, record: Any) -> None:
+        _set_pragmas(connection)
+        record.info["opened"] = self._now()
+
+    def _taken(self, connection: Any, record: Any, proxy: Any) -> None:
+        if record.info.get("opened") != self._now():
+            raise exc.DisconnectionError("The database file was deleted, replaced or failed.")  # the pool opens the one that is there now
+
+    def _returned(self, connection: Any, record: Any) -> None:
+        if connection is not None and record.info.get("opened", (None,))[0] != self.failures:
+            record.invalidate()
 
 
-def _set_pragmas(connection: Any, record: Any) -> None:
+def _set_pragmas(connection: Any) -> None:
     """WAL: the review desk reads while Rasa writes. NORMAL: a killed process loses nothing; only a power cut may take the last turns."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -193,8 +211,8 @@ class ConversationStore(TrackerStore):
                 raise StoreUnavailable("no answer") from None
             except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
                 lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
-                if self.engine.dialect.name == "sqlite":
-                    self.engine.dispose()  # a connection that was opened on a read-only or broken file stays so
+                if hasattr(self.engine, "stria_file"):
+                    self.engine.stria_file.failed()
                 if pause is None or not lost:
                     logger.error("conversations database: %s", type(getattr(error, "orig", None) or error).__name__)
                     raise StoreUnavailable(type(error).__name__) from None

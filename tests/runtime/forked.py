@@ -31,7 +31,7 @@ def disturb(agent: Any, faults: Dict[str, Any]) -> None:
     async def disturbed(dispatcher: Any, tracker: Any, domain: Any) -> Any:
         key = tracker.latest_message["message_id"]
         await asyncio.sleep(faults.get("slow", 0))
-        if faults.get("effects"):
+        if faults.get("effects") and tracker.sender_id != "health":
             with sqlite3.connect(faults["effects"], timeout=10) as book:
                 book.execute("INSERT OR IGNORE INTO effects (key, sender) VALUES (?, ?)", (key, tracker.sender_id))
         if faults.get("fail"):

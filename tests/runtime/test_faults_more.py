@@ -37,7 +37,7 @@ ODD_REQUESTS: Dict[str, bytes] = {
     "chunks without end": post(b"1000\r\n" + b"a" * 4096 + b"\r\n", b"Transfer-Encoding: chunked\r\n", length=False)
     + (b"1000\r\n" + b"a" * 4096 + b"\r\n") * 8,
     "headers without end": b"GET / HTTP/1.1\r\n" + b"X: " + b"a" * 20_000,
-    "header that is no text": post(GOOD, b"X-Request-Id: \xff\xfe\x00\r\n"),
+    "header that is no text": post(b"rubbish", b"X-Request-Id: \xff\xfe\x00\r\n"),
     "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
     "HTTP of another century": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "path that is no text": b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -121,16 +121,16 @@ async def test_a_conversation_erased_while_a_turn_runs(parent: Parent, tmp_path:
     site = Site(parent, tmp_path)
     try:
         one, other = [await site.start(slow=0.2, effects=str(site.effects)) for _ in range(2)]
-        await site.say(one, "a", "i have brown skin, how many sessions", "m0")
-        for port, left in ((one, []), (other, ["m2"])):
-            running = asyncio.ensure_future(site.say(one, "a", MESSAGE, "m1" if port == one else "m2"))
+        for port, message_id, left in ((one, "m1", []), (other, "m2", ["m2"])):
+            await site.say(one, "a", "i have brown skin, how many sessions", f"before-{message_id}")
+            running = asyncio.ensure_future(site.say(one, "a", MESSAGE, message_id))
             await asyncio.sleep(0.1)
             status, gone = await site.post(port, "/erase/rest:a")
             assert status == 200 and int(gone) > 0
             assert not apology(await running)
             assert site.stored("a") == left
         assert not apology(await site.say(other, "a", MESSAGE, "m3")) and site.stored("a") == ["m2", "m3"]
-        assert sorted(site.booked()) == ["m0", "m1", "m2", "m3"]
+        assert sorted(site.booked()) == ["before-m1", "before-m2", "m1", "m2", "m3"]
     finally:
         site.close()
 

@@ -340,6 +340,40 @@ async def corrupted(made: Made, line: Row, postgres: Optional[Postgres], redis: 
         line.outcome = f"{reply}; {'the process ends, for everybody, at every message of this person' if died else 'the process lives'}."
 
 
+@row("Database file deleted while the server runs", "test_a_database_file_deleted_while_the_server_runs")
+async def deleted(made: Made, line: Row, postgres: Optional[Postgres], redis: Optional[Redis]) -> None:
+    async with stock(made) as server:
+        await server.say("a")
+        for end in ("", "-wal", "-shm", "-journal"):
+            Path(server.database + end).unlink(missing_ok=True)
+        replies = [await server.say("a") for _ in range(3)]
+        try:
+            found = server.stored("a")
+        except sqlite3.OperationalError:  # the table was never created
+            found = 0
+        line.lost = 3 - found
+        line.outcome = f"{replies[-1]}; of the three turns after it {found} are stored."
+
+
+@row("PostgreSQL frozen for 5 s", "test_a_frozen_postgres")
+async def frozen(made: Made, line: Row, postgres: Optional[Postgres], redis: Optional[Redis]) -> None:
+    if postgres is None:
+        raise Missing("PostgreSQL")
+    postgres.start()
+    address = postgres.database()
+    async with stock(made, store=postgres_store(address), database=address) as server:
+        await server.say("a")
+        postgres.pause()
+        waiting = asyncio.ensure_future(server.say("a"))
+        await asyncio.sleep(0.1)
+        slowest = asyncio.ensure_future(server.slowest_other(waiting, 5.2))
+        await asyncio.sleep(5)
+        postgres.resume()
+        reply, slow = await waiting, await slowest
+        line.lost, line.doubled = max(0, 2 - server.stored("a")), max(0, made.effects("a") - 2)
+        line.outcome = f"{reply} after {reply.seconds:.1f} s; everybody else waits up to {slow:.1f} s, as long as it is frozen."
+
+
 @row("Client gone in the middle, webhook repeated during and after the turn", "test_client_gone_and_webhook_repeated")
 async def repeated(made: Made, line: Row, postgres: Optional[Postgres], redis: Optional[Redis]) -> None:
     async with stock(made) as server:

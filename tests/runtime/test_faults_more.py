@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Dict, List
 
+import aiohttp
 import pytest
 
 from tests.runtime.site import MESSAGE, Parent, Site, apology
@@ -85,7 +86,14 @@ async def test_more_connections_than_the_process_may_open(site: Site) -> None:
     await asyncio.sleep(0.3)
     for _, writer in many:
         writer.close()
-    assert not apology(await site.say(port, "a", MESSAGE, "m1")) and site.stored("a") == ["m1"]
+    deadline = time.monotonic() + 10
+    while True:  # a connection too many is closed at once; the platform comes again
+        try:
+            assert not apology(await site.say(port, "a", MESSAGE, "m1")) and site.stored("a") == ["m1"]
+            break
+        except aiohttp.ClientError:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.2)
 
 
 async def test_a_message_full_of_entities(site: Site) -> None:

@@ -28,6 +28,7 @@ report: train         ## NLU report with pictures in var/report/
 
 bench: train          ## speed beside a bare Rasa bot, in var/bench/
 	@$(PY) -m bench.turns
+	@$(PY) -m bench.long
 
 lock: prepare         ## write the hash-locked requirements anew
 	@.uv/bin/uv pip compile -q requirements.in --override overrides.txt --generate-hashes --no-header --python-version 3.10 -o requirements.txt

@@ -64,5 +64,7 @@ def configure(level: str) -> None:
         other.handlers[:] = []
         other.propagate = True
         other.setLevel(max(other.level, logging.INFO))
+    for name in [name for name in logging.Logger.manager.loggerDict if name.startswith("sqlalchemy")] + ["sqlalchemy"]:
+        logging.getLogger(name).setLevel(logging.WARNING)  # at INFO it tells every statement
     for name in ("sanic.access", "sanic.root", "apscheduler", "matplotlib"):
         logging.getLogger(name).setLevel(logging.ERROR)

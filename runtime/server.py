@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST_REQUEST = 20_000  # bytes; a platform's batch of messages is smaller
 SLOWEST_REQUEST = 60  # seconds
+SLOWEST_SENDER = 15  # seconds for a request to arrive whole
 TIDY_EVERY = 3600.0  # seconds between deletions of what is past its retention
 KEEP_ANSWERS = 3 * 86400.0  # seconds for which a platform may repeat a message
 
@@ -60,11 +62,13 @@ def application(model: Path, rest: bool = False) -> Any:
     from rasa.core.run import create_http_input_channels
     from sanic import Sanic
 
+    from runtime.framing import guard
     from runtime.health import blueprint
 
     app = Sanic("stria", configure_logging=False)
     app.config.REQUEST_MAX_SIZE = LARGEST_REQUEST
     app.config.RESPONSE_TIMEOUT = SLOWEST_REQUEST
+    app.config.REQUEST_TIMEOUT = SLOWEST_SENDER
     app.config.ACCESS_LOG = False
     app.config.MOTD = False
     credentials = str(ROOT / "credentials.yml")
@@ -72,6 +76,7 @@ def application(model: Path, rest: bool = False) -> Any:
     if rest:
         channels += create_http_input_channels("channels.rest.RestChannel", None)
     register(channels, app, "/webhooks/")
+    guard(app)
     app.blueprint(blueprint())
 
     async def start(app: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -84,6 +89,7 @@ def application(model: Path, rest: bool = False) -> Any:
 
     async def ready(app: Any, loop: asyncio.AbstractEventLoop) -> None:
         app.ctx.tidy = asyncio.ensure_future(_tidy(app))
+        app.ctx.served = True
         print(f"Stria is ready on http://{private_host()}:{rasa_port()}", flush=True)
 
     async def stop(app: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -141,7 +147,21 @@ def main(arguments: List[str]) -> None:
     from runtime import logs
 
     logs.configure(log_level())
-    application(chosen.model, chosen.rest).run(host=private_host(), port=rasa_port(), backlog=512, access_log=False, debug=False)
+    open_files()
+    app = application(chosen.model, chosen.rest)
+    app.run(host=private_host(), port=rasa_port(), backlog=512, access_log=False, debug=False)
+    sys.stdout.flush()
+    if not getattr(app.ctx, "served", False):
+        print(f"Port {rasa_port()} is taken: stop what uses it, or set STRIA_RASA_PORT.", file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)  # a thread that waits for a frozen database must not keep a stopped server alive
+
+
+def open_files() -> None:
+    """Let the process open as many connections as the system allows; many systems start with 1024."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import asyncio
 import itertools
 import json
 import logging
+import os
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -34,12 +36,13 @@ from sqlalchemy.pool import QueuePool
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-WINDOW = 80  # events in a tracker before the oldest turns leave it
+WINDOW = 56  # events in a tracker before the oldest turns leave it: ten turns, so that the thousandth costs what the tenth did
 KEPT = 40  # events that stay, from the start of a turn on
 REMEMBERED = 500  # trackers kept ready in this process, at most about 100 kB each
 PATIENCE = 10  # seconds that a statement waits for another's lock
 CONNECT_WITHIN = 3  # seconds
 RETRIES = (0.1, 0.4, 1.5)  # seconds before a broken transaction is tried again
+STUCK = PATIENCE + 3  # seconds after which a transaction is taken for hanging: a frozen database keeps no promise of its own
 
 metadata = sa.MetaData()
 _long = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite counts rows by itself only in INTEGER columns
@@ -54,12 +57,13 @@ events = sa.Table(
     sa.Column("intent_name", sa.String(255)),
     sa.Column("action_name", sa.String(255)),
     sa.Column("data", sa.Text),
+    sqlite_autoincrement=True,  # whoever reads on from the last id must not meet the ids of erased events again
 )
 windows = sa.Table(
     "windows",
     metadata,
     sa.Column("sender_id", sa.String(255), primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),  # starts anywhere, so that a conversation begun anew is not taken for the erased one
     sa.Column("first_event", _long, nullable=False),  # id from which events belong to the window
     sa.Column("opening", sa.Text, nullable=False),  # JSON list of events that stand for all earlier ones
     sa.Column("changed", sa.Float, nullable=False, index=True),
@@ -126,16 +130,54 @@ def make_engine(where: str) -> Any:
     common: Dict[str, Any] = {"hide_parameters": True, "pool_size": 5, "max_overflow": 5, "pool_timeout": PATIENCE}
     if is_postgres(where):
         options = f"-c statement_timeout={PATIENCE * 1000} -c lock_timeout={PATIENCE * 1000} -c idle_in_transaction_session_timeout=60000"
-        arguments = {"connect_timeout": CONNECT_WITHIN, "options": options, "keepalives_idle": 30, "application_name": "stria"}
+        arguments = {"connect_timeout": CONNECT_WITHIN, "options": options, "application_name": "stria"}
+        arguments.update(keepalives_idle=10, keepalives_interval=5, keepalives_count=3, tcp_user_timeout=1000 * PATIENCE)
         address = where.replace("postgres://", "postgresql://", 1)
         return sa.create_engine(address, pool_pre_ping=True, pool_recycle=600, connect_args=arguments, **common)
     Path(where).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(f"sqlite:///{where}", poolclass=QueuePool, connect_args={"timeout": PATIENCE, "check_same_thread": False}, **common)
-    sa.event.listen(engine, "connect", _set_pragmas)
+    engine.stria_file = _File(where, engine)
     return engine
 
 
-def _set_pragmas(connection: Any, record: Any) -> None:
+class _File:
+    """Keeps SQLite connections on the file that is there now, and none that was opened before the last failure.
+
+    A connection to a deleted file goes on writing where nobody will ever read; one opened on a read-only file stays so, and so do its sisters.
+    """
+
+    def __init__(self, where: str, engine: Any):
+        self.where, self.engine, self.failures = where, engine, 0
+        sa.event.listen(engine, "connect", self._opened)
+        sa.event.listen(engine, "checkout", self._taken)
+        sa.event.listen(engine, "checkin", self._returned)
+
+    def failed(self) -> None:
+        """Open everything anew: now what is idle, and what is in use when it comes back."""
+        self.failures += 1
+        self.engine.dispose()
+
+    def _now(self) -> Tuple[int, Optional[int], Optional[int]]:
+        try:
+            found = os.stat(self.where)  # noqa: PTH116  # at every transaction: Path would cost as much as the call
+        except FileNotFoundError:
+            return self.failures, None, None
+        return self.failures, found.st_dev, found.st_ino
+
+    def _opened(self, connection: Any, record: Any) -> None:
+        _set_pragmas(connection)
+        record.info["opened"] = self._now()
+
+    def _taken(self, connection: Any, record: Any, proxy: Any) -> None:
+        if record.info.get("opened") != self._now():
+            raise exc.DisconnectionError("The database file was deleted, replaced or failed.")  # the pool opens the one that is there now
+
+    def _returned(self, connection: Any, record: Any) -> None:
+        if connection is not None and record.info.get("opened", (None,))[0] != self.failures:
+            record.invalidate()
+
+
+def _set_pragmas(connection: Any) -> None:
     """WAL: the review desk reads while Rasa writes. NORMAL: a killed process loses nothing; only a power cut may take the last turns."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -162,9 +204,15 @@ class ConversationStore(TrackerStore):
         loop = asyncio.get_running_loop()
         for pause in itertools.chain(retries, [None]):
             try:
-                return await loop.run_in_executor(self._threads, self._transaction, work)
+                return await asyncio.wait_for(loop.run_in_executor(self._threads, self._transaction, work), STUCK)
+            except asyncio.TimeoutError:
+                # What hangs may still be done later; the version and the answered message keep it from being done twice.
+                logger.error("conversations database: no answer in %s s", STUCK)
+                raise StoreUnavailable("no answer") from None
             except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
                 lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+                if hasattr(self.engine, "stria_file"):
+                    self.engine.stria_file.failed()
                 if pause is None or not lost:
                     logger.error("conversations database: %s", type(getattr(error, "orig", None) or error).__name__)
                     raise StoreUnavailable(type(error).__name__) from None
@@ -174,8 +222,22 @@ class ConversationStore(TrackerStore):
     def _transaction(self, work: Callable[[Any], T]) -> T:
         if not self._tables_exist:
             self._create_tables()
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except (exc.OperationalError, exc.ProgrammingError):
+            if not self._tables_are_gone():
+                raise
+        self._create_tables()
         with self.engine.begin() as connection:
             return work(connection)
+
+    def _tables_are_gone(self) -> bool:
+        """Whether the database is another, empty one: the file was deleted, or an operator starts afresh."""
+        try:
+            return not sa.inspect(self.engine).has_table(windows.name)
+        except exc.SQLAlchemyError:
+            return False
 
     def _create_tables(self) -> None:
         """Several threads and processes may start at once: whoever comes second finds the tables there when it looks again."""
@@ -243,11 +305,13 @@ class ConversationStore(TrackerStore):
         kept = _cut(list(tracker.events)) if len(tracker.events) > WINDOW else None
         opening = json.dumps([e.as_dict() for e in self._opening(tracker, kept)]) if kept else None
 
-        def write(connection: Any) -> Tuple[int, int]:
+        version = window.version + 1 if window.version else 1 + secrets.randbelow(2**30)
+
+        def write(connection: Any) -> int:
             first = window.first_event
             if window.version:
                 condition = sa.and_(windows.c.sender_id == tracker.sender_id, windows.c.version == window.version)
-                if connection.execute(windows.update().where(condition).values(version=window.version + 1, changed=time.time())).rowcount != 1:
+                if connection.execute(windows.update().where(condition).values(version=version, changed=time.time())).rowcount != 1:
                     raise ConversationChanged()
             if turn is not None:
                 connection.execute(
@@ -259,16 +323,16 @@ class ConversationStore(TrackerStore):
                 if not first:
                     first = connection.execute(sa.select(sa.func.min(events.c.id)).where(mine)).scalar()
                 connection.execute(
-                    windows.insert().values(sender_id=tracker.sender_id, version=1, first_event=first, opening=opening or "[]", changed=time.time())
+                    windows.insert().values(sender_id=tracker.sender_id, version=version, first_event=first, opening=opening or "[]", changed=time.time())
                 )
             if kept:
                 query = sa.select(events.c.id).where(mine).order_by(events.c.id.desc()).limit(1).offset(len(tracker.events) - kept - 1)
                 first = connection.execute(query).scalar()
                 connection.execute(windows.update().where(windows.c.sender_id == tracker.sender_id).values(first_event=first, opening=opening))
-            return window.version + 1, first
+            return first
 
         try:
-            version, first = await self._run(write)
+            first = await self._run(write)
         except StoreUnavailable as error:
             if str(error) == "IntegrityError":  # two processes began the same conversation, or answered the same message
                 raise ConversationChanged() from None
@@ -326,10 +390,14 @@ class ConversationStore(TrackerStore):
             connection.execute(windows.delete().where(windows.c.changed < older_than))
             return int(gone)
 
-        return await self._run(delete)
+        gone = await self._run(delete)
+        if gone:
+            self._ready.clear()  # what is deleted must not live on in memory
+        return gone
 
     def close(self) -> None:
-        self._threads.shutdown(wait=True)
+        """Ends the store. Turns have ended before: a thread that still waits for a frozen database is left alone."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         self.engine.dispose()
 
 

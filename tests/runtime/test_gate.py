@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime import gate, notices
+from runtime import framing, gate, notices
 from runtime.logs import SafeFormatter
 
 BUTTON = gate.Offer("/ask_price", "What it costs", latest=True)
@@ -48,6 +48,17 @@ def test_a_button_on_offer_is_obeyed_and_an_older_one_counts_as_its_words() -> N
     assert gate.admit("/ask_price", [BUTTON, OLD]).text == "/ask_price"
     assert gate.admit("/ask_pain", [BUTTON, OLD]).text == "Does it hurt?"
     assert gate.admit('/ask_price{"a":"b"}', [BUTTON, OLD]).notice == "command"
+
+
+@pytest.mark.parametrize(
+    "fields, good",
+    [(b"", True), (b"Content-Length: 12", True), (b"content-length:0", True), (b"Transfer-Encoding: chunked", True), (b"Content-Length: -5", False),
+     (b"Content-Length: +5", False), (b"Content-Length: ", False), (b"Content-Length: 1_0", False), (b"Content-Length: " + b"9" * 5000, False),
+     (b"Content-Length: 5\r\nContent-Length: 5", False), (b"Content-Length: 5\r\nTransfer-Encoding: chunked", False), (b"Transfer-Encoding: gzip", False),
+     (b"Content-Length : -5", False), (b"X: Content-Length: -5", True)],
+)  # fmt: skip
+def test_a_request_tells_its_length_once_and_in_digits(fields: bytes, good: bool) -> None:
+    assert framing.framed(b"POST / HTTP/1.1\r\nHost: a\r\n" + fields) is good
 
 
 @given(st.text(alphabet=st.characters(), max_size=1200))

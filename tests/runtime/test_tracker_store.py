@@ -1,6 +1,7 @@
 """The conversations' store on SQLite and PostgreSQL: nothing lost, nothing twice, and a turn that costs the same after a thousand turns."""
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from rasa.core.actions.action import RemoteAction
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, SessionStarted, SlotSet, UserUttered
+from rasa.utils.endpoints import EndpointConfig
 
 from runtime import tracker_store
 from runtime.tracker_store import CURRENT_TURN, ConversationChanged, ConversationStore, StoreUnavailable, Turn
@@ -71,6 +74,52 @@ async def test_a_long_conversation_keeps_every_event_and_a_short_window(store: C
     full = await store.retrieve_full_tracker("a")
     assert full is not None and len([e for e in full.events if isinstance(e, UserUttered)]) == 100
     fresh.close()
+
+
+async def test_a_call_after_a_thousand_turns_is_as_small_as_after_ten(tmp_path: Path) -> None:
+    """What an action server would be sent, at whatever point of the window the conversation stands."""
+    store, remote = (
+        ConversationStore(DOMAIN, db=str(tmp_path / "c.sqlite3")),
+        RemoteAction("action_answer", EndpointConfig("http://a", enable_selective_domain=True)),
+    )
+
+    async def sent() -> int:
+        tracker = await store.peek("a")
+        assert tracker is not None
+        return len(json.dumps(remote._action_call_format(tracker, DOMAIN)))
+
+    await talk(store, "a", 10)
+    after_ten = await sent()
+    await talk(store, "a", 985, first=10)
+    late = []
+    for turn in range(995, 1015):
+        await talk(store, "a", 1, first=turn)
+        late.append(await sent())
+    assert max(late) <= 1.3 * after_ten, (max(late), after_ten)
+    store.close()
+
+
+async def test_an_erased_conversation_does_not_come_back_from_the_memory_of_another_process(store: ConversationStore, where: str) -> None:
+    """Both processes have it ready; one erases it and the person begins anew there: the other must not take the new one for the old one."""
+    other = ConversationStore(DOMAIN, db=where)
+    await talk(store, "a", 1)
+    assert await other.peek("a") is not None
+    await store.erase("a")
+    await talk(store, "a", 1, first=7)
+    tracker = await other.retrieve("a")
+    assert tracker is not None and [e.text for e in tracker.events if isinstance(e, UserUttered)] == ["turn 7"]
+    other.close()
+
+
+async def test_ids_of_erased_events_are_not_given_again(store: ConversationStore) -> None:
+    """Whoever copies events reads on from the last id it saw."""
+    await talk(store, "a", 2)
+    with store.engine.connect() as connection:
+        last = connection.execute(sa.select(sa.func.max(tracker_store.events.c.id))).scalar()
+    await store.erase("a")
+    await talk(store, "b", 1)
+    with store.engine.connect() as connection:
+        assert connection.execute(sa.select(sa.func.min(tracker_store.events.c.id))).scalar() > last
 
 
 async def test_an_open_form_survives_the_window(store: ConversationStore) -> None:

@@ -9,7 +9,7 @@ PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 FAULTS = ("test_faults.py", "test_faults_more.py")
 
 
-def tests_in(path: Path) -> set[str]:
+def names_in(path: Path) -> set[str]:
     body = ast.parse(path.read_text(encoding="utf-8")).body
     return {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_")}
 
@@ -21,13 +21,13 @@ def rows() -> list[list[str]]:
 
 
 def test_every_test_that_is_named_exists() -> None:
-    known = set().union(*(tests_in(path) for path in (ROOT / "tests" / "runtime").glob("test_*.py")))
+    known = set().union(*(names_in(path) for path in (ROOT / "tests" / "runtime").glob("test_*.py")))
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     assert named - known == set()
 
 
 def test_every_fault_that_is_tested_has_its_row() -> None:
-    faults = set().union(*(tests_in(ROOT / "tests" / "runtime" / name) for name in FAULTS))
+    faults = set().union(*(names_in(ROOT / "tests" / "runtime" / name) for name in FAULTS))
     in_tables = {name for row in rows() for name in re.findall(r"`(test_\w+)`", row[-1])}
     assert faults - in_tables == set()
 

@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import booking
+from actions import booking, conversation, safety, screening
 from actions.booking import Effect, Result, Step
 from actions.dialogue import ClinicAction, apology, say
 from actions.knowledge import LIBRARY
@@ -33,9 +33,11 @@ class ValidateBookingForm(ClinicAction):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         """As every action, but a failure keeps the form and its answers, and is not taken for silence."""
         try:
+            if safety.level(tracker.latest_message) in safety.ALARMING:  # the form answers danger itself and keeps its place
+                await safety.raise_alarm(tracker.latest_message, tracker.sender_id, str(tracker.latest_message.get("message_id") or ""))
             return await self.act(dispatcher, tracker)
         except Exception as error:  # the type only, a message may quote the person
-            logger.error("%s failed: %s", self.name(), type(error).__name__)
+            logger.error("%s failed: %s", self.name(), type(error).__name__, exc_info=error)
             dispatcher.messages.clear()
             dispatcher.utter_message(text=apology())
             state = booking.read_state(tracker.get_slot(booking.SLOT))
@@ -46,6 +48,11 @@ class ValidateBookingForm(ClinicAction):
         memory = Memory.from_slot(tracker.get_slot(SLOT))
         state = booking.read_state(tracker.get_slot(booking.SLOT))
         parse: Mapping[str, Any] = tracker.latest_message
+        check = tracker.get_slot(screening.SLOT)
+        if not screening.booking_allowed(check):
+            for message in screening.as_for_a_minor(conversation.reply(parse, memory, knowledge), check, knowledge).messages:
+                say(dispatcher, message)
+            return [SlotSet(booking.SLOT, None), SlotSet(SLOT, memory.to_slot()), SlotSet(REQUESTED, None)]
         moment = now()
         opened = tracker.active_loop_name == FORM and bool(tracker.get_slot(REQUESTED)) and booking.waiting(state)
         if opened and state is not None:
@@ -62,6 +69,14 @@ class ValidateBookingForm(ClinicAction):
         for message in messages:
             say(dispatcher, message)
         asked = None if step.done or not booking.waiting(step.state) else _requested(step.state)
+        paused = screening.offer(check, knowledge) if asked is None and safety.level(parse) not in safety.ALARMING else None
+        if paused is not None:  # a check that was interrupted to come here
+            say(dispatcher, paused[1])
+            memory.offered = ["start_screening"]
+            return [
+                *(SlotSet(screening.SLOT, paused[0].to_slot()), SlotSet(booking.SLOT, step.state)),
+                *(SlotSet(SLOT, memory.to_slot()), SlotSet(REQUESTED, None)),
+            ]
         return [SlotSet(booking.SLOT, step.state), SlotSet(SLOT, memory.to_slot()), SlotSet(REQUESTED, asked)]
 
     @staticmethod

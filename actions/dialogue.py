@@ -53,13 +53,15 @@ class ClinicAction(Action, ABC):
     An alarming message is answered before the action's own work, whichever action or form the policies chose, and nothing else is said in that turn.
     """
 
+    leaves_danger_to_the_rules = False  # a form that steps aside itself, so that `action_answer` speaks
+
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         try:
-            if safety.level(tracker.latest_message) in safety.ALARMING:
+            if not self.leaves_danger_to_the_rules and safety.level(tracker.latest_message) in safety.ALARMING:
                 return await alarm(dispatcher, tracker)
             return await self.act(dispatcher, tracker)
         except Exception as error:  # the last line of defence; the type only, a message may quote the person
-            logger.error("%s failed: %s", self.name(), type(error).__name__)
+            logger.error("%s failed: %s", self.name(), type(error).__name__, exc_info=error)
             dispatcher.messages.clear()
             dispatcher.utter_message(text=apology())
             return []

@@ -9,7 +9,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActionExecuted, ActionExecutionRejected, EventType, SessionStarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import screening
+from actions import booking, screening
 from actions.answers import Message, fill
 from actions.dialogue import ClinicAction, message_id, say
 from actions.effects import record
@@ -28,6 +28,8 @@ def clinic_now(knowledge: Knowledge) -> dt.datetime:
 
 class ValidateScreeningForm(ClinicAction):
     """Takes each message while the suitability check is open."""
+
+    leaves_danger_to_the_rules = True
 
     def name(self) -> str:
         return f"validate_{FORM}"
@@ -99,7 +101,7 @@ def _came_back(tracker: Tracker) -> bool:
 
 
 class ActionSessionStart(Action):
-    """A new session begins empty, but for a check that was agreed to and not finished: it is offered again."""
+    """A new session begins empty, but for a check that was agreed to and a booking that was begun, neither finished: they are offered again."""
 
     def name(self) -> str:
         return "action_session_start"
@@ -109,6 +111,9 @@ class ActionSessionStart(Action):
         kept = _kept(tracker)
         if kept is not None:
             events.append(SlotSet(screening.SLOT, kept.to_slot()))
+        begun = booking.read_state(tracker.get_slot(booking.SLOT))
+        if booking.waiting(begun):
+            events.append(SlotSet(booking.SLOT, begun))
         return [*events, ActionExecuted("action_listen")]
 
 

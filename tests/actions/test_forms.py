@@ -16,9 +16,9 @@ NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.timezone.utc)
 
 
 @pytest.fixture
-def records() -> Iterator[FakeRecords]:
+def records(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeRecords]:
     fake = FakeRecords()
-    install(fake)
+    install(fake, monkeypatch)
     yield fake
 
 

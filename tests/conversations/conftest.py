@@ -53,10 +53,10 @@ def agent() -> Iterator[Any]:
 
 
 @pytest.fixture
-def records() -> FakeRecords:
+def records(monkeypatch: pytest.MonkeyPatch) -> FakeRecords:
     """The clinic's records of one test, empty."""
     fake = FakeRecords()
-    install(fake)
+    install(fake, monkeypatch)
     return fake
 
 

@@ -5,9 +5,11 @@ import sys
 import types
 from typing import Any
 
+import pytest
 
-class RecordsUnavailable(Exception):
-    """As the real one."""
+import actions
+from actions import records as real
+from actions.records import RecordsUnavailable
 
 
 class FakeRecords(types.ModuleType):
@@ -20,6 +22,7 @@ class FakeRecords(types.ModuleType):
         self.down = False
         self.consents: list[tuple[str, str, str]] = []
         self.screenings: list[dict[str, Any]] = []
+        self.handoffs: list[tuple[str, str, str]] = []
         self._keys: dict[str, str] = {}
 
     def _check(self, conversation: str, key: str) -> None:
@@ -50,10 +53,30 @@ class FakeRecords(types.ModuleType):
             self._keys[key] = f"S-{len(self.screenings):04d}"
         return self._keys[key]
 
+    async def raise_handoff(self, conversation: str, reason: str, urgency: str, summary: str, contact: Any, key: str) -> str:
+        self._check(conversation, key)
+        assert reason and summary and urgency in ("normal", "urgent")
+        if key not in self._keys:
+            self.handoffs.append((conversation, reason, urgency))
+            self._keys[key] = f"H-{len(self.handoffs):04d}"
+        return self._keys[key]
 
-def install(records: FakeRecords) -> None:
-    """From now on `from actions import records` gives the fake."""
-    import actions
+    async def find_bookings(self, *asked: Any) -> list[Any]:
+        return []
 
-    sys.modules["actions.records"] = records
-    actions.records = records  # type: ignore[attr-defined]
+    def __getattr__(self, name: str) -> Any:
+        """Types and errors are the real ones; everything else is out of reach here: dialogues that book have the real records (booking/)."""
+        found = getattr(real, name)
+        if isinstance(found, type) or not callable(found):
+            return found
+
+        async def unavailable(*arguments: Any, **named: Any) -> Any:
+            raise RecordsUnavailable
+
+        return unavailable
+
+
+def install(records: FakeRecords, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the test ends `from actions import records` gives the fake."""
+    monkeypatch.setitem(sys.modules, "actions.records", records)
+    monkeypatch.setattr(actions, "records", records)

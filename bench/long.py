@@ -3,6 +3,13 @@
 Each store is filled through its own API with copies of turns that its own server has answered; then the servers take turns being asked.
 """
 
+# ruff: noqa: E402
+from runtime.quiet import quieten
+from runtime.settings import prepare_environment
+
+prepare_environment()
+quieten()  # before Rasa is imported, or the table drowns in its packages' warnings about themselves
+
 import asyncio
 import copy
 import json

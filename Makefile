@@ -12,13 +12,13 @@ chat: prepare         ## the same assistant in the terminal
 	@$(PY) -m channels.terminal
 
 test: check train     ## everything; the quick tests have run first
-	@$(PY) -m pytest -m model
+	@$(PY) -m pytest -m "model or slow"
 
-check: prepare-dev    ## lint, types and the tests that need no model
+check: prepare-dev    ## lint, types and the quick tests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest -m "not model"
+	@$(PY) -m pytest -m "not model and not slow"
 
 train: prepare        ## train if data, vocabulary or components changed
 	@$(PY) -m nlu.train

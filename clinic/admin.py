@@ -188,19 +188,22 @@ class BookingAdmin(Records):
         entry = ["when", "practitioner", "name", "phone", "email"]
         if obj is None:
             return [(None, {"fields": entry})]
-        change = [*entry, "came", "cancel"] if self.has_change_permission(request, obj) else []
         seen = ["shown", "status", "contact_shown", "reminders"]
         if request.user.has_perm("clinic.read_screening"):
             seen.append("screening_shown")
         parts: List[Any] = [(None, {"fields": seen})]
-        if change and obj.status in ("confirmed", "attended", "no_show"):
-            parts.append(("Change", {"fields": change}))
+        if self.has_change_permission(request, obj):
+            parts.append(("Change", {"fields": [*entry, "came", "cancel"]}))
         return [*parts, ("Messages and history", {"fields": ["messages_shown", "story"]})]
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.status in ("confirmed", "attended", "no_show"))
+
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None and not self.has_change_permission(request, obj):
+            return forms.modelform_factory(models.Booking, fields=[])
         # The fields of the form are no fields of the table, which Django would look them up in.
-        kwargs["fields"] = None if obj is None or (self.has_change_permission(request, obj) and obj.status in ("confirmed", "attended", "no_show")) else []
-        return super().get_form(request, obj, change, **kwargs) if kwargs["fields"] is None else forms.modelform_factory(models.Booking, fields=[])
+        return super().get_form(request, obj, change, **{**kwargs, "fields": None})
 
     @admin.display(description="time", ordering="slot__starts")
     def starts(self, obj: models.Booking) -> str:

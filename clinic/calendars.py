@@ -16,9 +16,9 @@ def uid(reference: str) -> str:
     return f"{reference.lower()}@booking.stria"
 
 
-def for_person(reference: str, slot: Slot, sequence: int, practice: Practice, now: dt.datetime, cancelled: bool = False) -> str:
-    """What the person puts into their own calendar; with a higher `sequence` it replaces what they put there before."""
-    event = _event(reference, slot, sequence, now, cancelled)
+def for_person(reference: str, slot: Slot, sequence: int, practice: Practice, changed: dt.datetime, cancelled: bool = False) -> str:
+    """What the person puts into their own calendar; with a higher `sequence` it replaces what they put there before. `changed`: when the record last did."""
+    event = _event(reference, slot, sequence, changed, cancelled)
     words = {"clinic": practice.name, "reference": references.shown(reference), "phone": practice.phone}
     event.add("summary", texts.CALENDAR["title"].format(**words))
     event.add("location", practice.address)

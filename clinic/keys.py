@@ -78,10 +78,10 @@ def record_keys_state() -> str:
     given = given_keys()
     if given:
         return given
-    try:
-        return str((KEYS / "records").stat().st_mtime_ns)
-    except FileNotFoundError:
-        return ""
+    file = KEYS / "records"
+    if not file.exists():
+        record_keys()
+    return f"{file} {file.stat().st_mtime_ns}"
 
 
 def write_record_keys(keys: List[bytes]) -> None:

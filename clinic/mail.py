@@ -16,6 +16,8 @@ from clinic.booking.slots import Slot
 from clinic.booking.times import wall
 from clinic.practice import Practice
 
+# Python breaks a long address of a link into encoded words, which nobody unsubscribes with: lines may be as long as mail allows.
+POLICY = SMTP.clone(max_line_length=998)
 REMINDERS = ("reminder_48", "reminder_3")
 
 
@@ -98,7 +100,7 @@ def _about_booking(message: models.Message, booking: models.Booking, practice: P
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     else:
         cancelled = message.about == "cancelled"
-        file = calendars.for_person(booking.reference, slot, booking.sequence, practice, now, cancelled)
+        file = calendars.for_person(booking.reference, slot, booking.sequence, practice, booking.updated, cancelled)
         method = "CANCEL" if cancelled else "PUBLISH"
         mail.add_attachment(file.encode(), "text", "calendar", filename="appointment.ics", params={"method": method, "charset": "utf-8"})
     return mail
@@ -114,7 +116,7 @@ def _to_clinic(message: models.Message, practice: Practice, values: Mapping[str,
 
 
 def _mail(message: models.Message, practice: Practice, now: dt.datetime, subject: str, body: str) -> EmailMessage:
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=POLICY)
     mail["Subject"] = subject.strip()
     mail["From"] = Address(practice.name, addr_spec=_sender(practice))
     mail["Date"] = format_datetime(wall(now, practice.zone))

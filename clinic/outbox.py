@@ -150,11 +150,13 @@ class Worker:
             asyncio.run(self._deliver(composed))
         except aiosmtplib.SMTPRecipientsRefused as error:
             codes = [refused.code for refused in error.recipients]
-            raise (Never if all(code >= 500 for code in codes) else Later)("; ".join(str(r) for r in error.recipients)) from error
+            raise (Never if all(code >= 500 for code in codes) else Later)("; ".join(f"{r.code} {r.message}" for r in error.recipients)) from error
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPDataError) as error:
             raise (Never if error.code >= 500 else Later)(f"{error.code} {error.message}") from error
         except aiosmtplib.SMTPResponseException as error:
             raise Later(f"{error.code} {error.message}", blocked=True) from error
+        except UnicodeError as error:
+            raise Never("the mail server does not take this address") from error
         except (aiosmtplib.SMTPException, OSError, asyncio.TimeoutError) as error:
             raise Later(f"the mail server cannot be reached ({type(error).__name__})", blocked=True) from error
         return True
@@ -163,8 +165,11 @@ class Worker:
         import aiosmtplib
         from django.conf import settings
 
+        # As bytes: aiosmtplib would write the message out by a policy of its own, which breaks long links.
         await aiosmtplib.send(
-            composed,
+            composed.as_bytes(),
+            sender=composed["From"].addresses[0].addr_spec,
+            recipients=[address.addr_spec for address in composed["To"].addresses],
             hostname=settings.SMTP_HOST,
             port=settings.SMTP_PORT,
             username=settings.SMTP_USER or None,

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,10 +41,8 @@ settings.load_profile("stria")
 @pytest.fixture(scope="session", autouse=True)
 def _records_may_be_used(django_db_blocker: Any) -> Iterator[None]:
     """pytest-django forbids the database to all but marked tests; ours have one of their own each (tests/databases.py)."""
-    if django_db_blocker is None:  # Django is not set up in this run
-        yield
-        return
-    with django_db_blocker.unblock():
+    # None when no test of this run has loaded Django's settings: then nothing is forbidden.
+    with django_db_blocker.unblock() if django_db_blocker else nullcontext():
         yield
 
 

@@ -158,8 +158,8 @@ def offered(practice: Practice, slot: Slot, now: dt.datetime) -> bool:
     except KeyError:
         return False
     first, last = bounds(practice, now)
-    in_time = first - dt.timedelta(minutes=practice.hold_minutes + 5) <= slot.start <= last
-    return in_time and (slot.start, slot.end) in of_day(practice, practitioner, slot.local.date())
+    first -= dt.timedelta(minutes=practice.hold_minutes + 5)
+    return first <= slot.start <= last and (slot.start, slot.end) in of_day(practice, practitioner, slot.local.date())
 
 
 def free(practice: Practice, wishes: Wishes, now: dt.datetime, busy: Mapping[str, Sequence[Period]], certain: bool = True) -> List[Slot]:

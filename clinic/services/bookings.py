@@ -623,7 +623,7 @@ def view(booking: models.Booking, now: dt.datetime, changed: bool = True) -> Boo
         practitioner=slot.practitioner,
         sequence=booking.sequence,
         spoken=slot.spoken,
-        calendar=calendars.for_person(booking.reference, slot, booking.sequence, practice, now, cancelled),
+        calendar=calendars.for_person(booking.reference, slot, booking.sequence, practice, booking.updated, cancelled),
         mail=bool((booking.contact or {}).get("email")) and links.mail_is_set_up(),
         reminders=booking.reminders,
         late=slot.start - now < dt.timedelta(hours=practice.cancellation_hours),

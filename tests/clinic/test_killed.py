@@ -14,6 +14,8 @@ from clinic.calendars import uid
 from tests.clinic.conftest import MailServer, Radicale, environment
 from tests.databases import ClinicFile
 
+pytestmark = pytest.mark.slow
+
 
 def killed_everywhere(address: str, file: ClinicFile, mail: MailServer, what: str) -> int:
     """How many runs there were, the last of them unharmed."""

@@ -16,6 +16,7 @@ from clinic.services import bookings
 from tests.clinic.conftest import NOW, Radicale, environment
 from tests.databases import ClinicFile
 
+pytestmark = pytest.mark.slow
 PROCESSES, THREADS, ROUNDS = 5, 10, 20
 
 

@@ -1,0 +1,291 @@
+"""What is kept is sealed, and goes when its time has come or its person wants it gone."""
+
+import datetime as dt
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.management import call_command
+
+from clinic import keys, models, sealing
+from clinic.booking.slots import Wishes
+from clinic.services import bookings, consents, handoffs, requests, retention, screenings
+from clinic.services.results import Booking
+from tests.clinic.conftest import NOW, PERSON, environment
+from tests.databases import ClinicFile
+
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture
+def file_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keys are kept in a file, as on a machine whose owner sets none."""
+    monkeypatch.delenv("STRIA_RECORD_KEYS")
+    monkeypatch.setattr(keys, "KEYS", tmp_path / "keys")
+    return tmp_path / "keys" / "records"
+
+
+def everything(conversation: str = "whatsapp:+447400123456") -> Booking:
+    """One person with something in every store."""
+    consents.save(conversation, "health", "v1", "c", NOW)
+    screening = screenings.save(conversation, {"pregnant": "no"}, "v1", "s")
+    result = bookings.book(conversation, bookings.free_slots(Wishes(), NOW)[40], PERSON, screening, "b", NOW)
+    assert isinstance(result, Booking)
+    handoffs.raise_handoff(conversation, "asked", "normal", "summary", {"phone": PERSON["phone"]}, "h")
+    requests.open_request(conversation, "complaint", {"text": "slow", "contact": PERSON}, "r", NOW)
+    return result
+
+
+@pytest.mark.usefixtures("sqlite_records", "clinic_file")
+class TestKeys:
+    def test_are_made_once_for_the_owner_alone(self, file_keys: Path) -> None:
+        sealed = sealing.seal({"a": 1})
+        assert file_keys.stat().st_mode & 0o777 == 0o600 and file_keys.parent.stat().st_mode & 0o777 == 0o700
+        before = file_keys.read_text()
+        assert sealing.open_sealed(sealed) == {"a": 1} and file_keys.read_text() == before
+
+    def test_processes_that_start_at_once_share_one(self, tmp_path: Path) -> None:
+        code = f"from pathlib import Path; from clinic import keys; import secrets; print(keys.kept(Path({str(tmp_path)!r}) / 'k', secrets.token_hex))"
+        started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment("x")) for _ in range(4)]
+        assert len({p.communicate()[0] for p in started}) == 1
+        assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".new")] == []
+
+    def test_rotation_seals_everything_anew_and_all_is_still_found(self, file_keys: Path) -> None:
+        booking = everything()
+        old = file_keys.read_text()
+        raw = bytes(models.Booking.objects.extra(select={"raw": "contact"}).values_list("raw", flat=True)[0])
+        call_command("rotate_keys", "--drop-old", verbosity=0, stdout=io.StringIO())
+        assert file_keys.read_text() != old and len(file_keys.read_text().split()) == 1
+        with pytest.raises(sealing.Unreadable):
+            sealing.open_sealed(raw)
+        assert bookings.find("whatsapp:+447400123456", None, None, NOW)[0].reference == booking.reference
+        assert bookings.find("web:9", booking.reference, PERSON["phone"], NOW)[0].reference == booking.reference
+        assert models.Screening.objects.get().result == {"pregnant": "no"} and models.Handoff.objects.get().summary == "summary"
+
+    def test_while_two_keys_are_given_both_open(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        old, new = (Fernet.generate_key().decode() for _ in range(2))
+        monkeypatch.setenv("STRIA_RECORD_KEYS", old)
+        booking = everything()
+        monkeypatch.setenv("STRIA_RECORD_KEYS", f"{new},{old}")
+        assert bookings.find("whatsapp:+447400123456", None, None, NOW)[0].reference == booking.reference
+        consents.save("whatsapp:+447400123456", "health", "v1", "c2", NOW)
+        assert models.Conversation.objects.count() == 1
+        retention.reseal()
+        monkeypatch.setenv("STRIA_RECORD_KEYS", new)
+        assert models.Booking.objects.get().contact["name"] == PERSON["name"]
+        monkeypatch.setenv("STRIA_RECORD_KEYS", old)
+        with pytest.raises(sealing.Unreadable):
+            models.Booking.objects.get()
+
+    def test_a_key_that_is_none_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("STRIA_RECORD_KEYS", "hunter2")
+        with pytest.raises(keys.KeyTrouble, match="STRIA_RECORD_KEYS"):
+            sealing.seal("x")
+
+    def test_a_sealed_field_cannot_be_searched(self) -> None:
+        with pytest.raises(TypeError, match="digest"):
+            models.Booking.objects.filter(contact="x").exists()
+
+
+class Words:
+    """Stands for the store of what was said."""
+
+    def __init__(self, broken: bool = False):
+        self.broken, self.erased, self.events = broken, [], []
+
+    erased: list[str]
+    events: list[tuple[str, list[dict[str, Any]]]]
+
+    def append(self, conversation: str, events: list[dict[str, Any]]) -> None:
+        self.events.append((conversation, events))
+
+    def erase(self, conversation: str) -> int:
+        if self.broken:
+            raise OSError
+        self.erased.append(conversation)
+        return 7
+
+
+WORDS = Words()
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> Words:
+    from django.conf import settings
+
+    global WORDS
+    WORDS = Words()
+    monkeypatch.setattr(settings, "CONVERSATIONS", "tests.clinic.test_keeping.WORDS", raising=False)
+    return WORDS
+
+
+@pytest.mark.usefixtures("any_records", "clinic_file")
+class TestErasure:
+    def test_nothing_of_the_person_is_left_and_the_receipt_says_what_went(self, words: Words) -> None:
+        everything()
+        other = bookings.book("web:2", bookings.free_slots(Wishes(), NOW)[0], {"name": "Will"}, None, "k", NOW)
+        reference, _ = requests.open_request("whatsapp:+447400123456", "erasure", {"contact": PERSON}, "e", NOW)
+        receipt = retention.erase(retention.Erasure.of_record(models.Request.objects.get(reference=reference)), "anna", NOW, reference)
+        counted = {"conversations": 1, "bookings": 1, "requests": 2, "hand-offs": 1, "screenings": 1, "consents": 1, "words in conversations": 7}
+        assert {k: receipt.stores[k] for k in counted} == counted
+        assert words.erased == ["whatsapp:+447400123456"]
+        left = [models.Consent, models.Screening, models.Handoff, models.Proof]
+        assert [m.objects.count() for m in left] == [0, 0, 0, 0]
+        request = models.Request.objects.get()
+        assert (request.status, request.contact, request.details, request.phone_digest) == ("done", None, None, "")
+        gone = models.Booking.objects.exclude(reference=getattr(other, "reference", "")).get()
+        assert (gone.contact, gone.conversation, gone.screening, gone.email_digest, gone.status) == (None, None, None, "", "cancelled")
+        assert [b.status for b in bookings.find("web:2", None, None, NOW)] == ["confirmed"]
+        assert not models.Message.objects.filter(recipient="person", subject=gone.reference, state="waiting").exists()
+
+    def test_other_conversations_of_the_same_person_are_found_by_phone_and_mail(self, words: Words) -> None:
+        everything("web:1")
+        everything_else = bookings.book("sms:1", bookings.free_slots(Wishes(), NOW)[3], {"phone": "+44 7400 123456", "email": "x@y.example"}, None, "k", NOW)
+        third = bookings.book("web:3", bookings.free_slots(Wishes(), NOW)[5], {"email": "X@Y.example"}, None, "k", NOW)
+        assert isinstance(everything_else, Booking) and isinstance(third, Booking)
+        assert retention.Erasure.of_contact("07400123456").counts()["bookings"] == 3
+        assert retention.Erasure.of_conversation("web:1").counts()["conversations"] == 3
+        assert retention.Erasure.of_contact("07400999999").counts()["bookings"] == 0
+
+    def test_if_the_words_cannot_be_erased_nothing_is(self, words: Words) -> None:
+        everything()
+        words.broken = True
+        with pytest.raises(OSError):
+            retention.erase(retention.Erasure.of_conversation("whatsapp:+447400123456"), "anna", NOW)
+        assert models.Screening.objects.count() == 1 and not models.Receipt.objects.exists()
+        words.broken = False
+        retention.erase(retention.Erasure.of_conversation("whatsapp:+447400123456"), "anna", NOW)
+
+    def test_without_a_connection_the_receipt_says_so(self) -> None:
+        everything()
+        receipt = retention.erase(retention.Erasure.of_conversation("whatsapp:+447400123456"), "anna", NOW)
+        assert receipt.stores["words in conversations"] == retention.NOT_CONNECTED
+
+    def test_the_command_counts_first(self, capsys: pytest.CaptureFixture[str]) -> None:
+        booking = everything()
+        call_command("erase", "--reference", booking.shown)
+        assert "Nothing was erased" in capsys.readouterr().out and models.Screening.objects.exists()
+        call_command("erase", "--contact", PERSON["email"], "--yes")
+        assert "bookings: 1" in capsys.readouterr().out and not models.Screening.objects.exists()
+
+
+@pytest.mark.usefixtures("any_records", "clinic_file")
+class TestAge:
+    def age(self, days: int) -> dict[str, Any]:
+        return {k: v for k, v in retention.purge(NOW + days * DAY).items() if v}
+
+    def test_a_chat_without_a_booking_goes_after_its_days(self) -> None:
+        consents.save("web:1", "health", "v1", "c", NOW)
+        models.Conversation.objects.update(created=NOW)
+        models.Effect.objects.update(created=NOW)
+        assert self.age(30) == {}
+        assert self.age(31) == {"conversations": 1, "keys": 1}
+        assert not models.Consent.objects.exists()
+
+    def test_a_screening_has_days_of_its_own(self) -> None:
+        screenings.save("web:1", {}, "v1", "s")
+        models.Screening.objects.update(created=NOW)
+        models.Conversation.objects.update(created=NOW)
+        assert "screenings" not in self.age(365)
+        assert self.age(366)["screenings"] == 1
+
+    def test_a_booking_is_nobodys_after_its_days(self) -> None:
+        booking = everything()
+        visit = (booking.start - NOW).days
+        self.age(400 + visit)
+        assert models.Booking.objects.get().contact is not None
+        assert self.age(402 + visit)["bookings"] == 1
+        gone = models.Booking.objects.get()
+        assert (gone.contact, gone.conversation_id, gone.screening_id, gone.slot is None) == (None, None, None, False)
+
+    def test_what_is_open_is_never_purged(self) -> None:
+        everything()
+        self.age(3000)
+        assert models.Handoff.objects.count() == 1 and models.Request.objects.count() == 1
+
+
+@pytest.mark.usefixtures("any_records", "clinic_file")
+class TestConsents:
+    def test_are_given_in_words_of_a_version_and_withdrawn(self) -> None:
+        assert not consents.has("web:1", "health")
+        for _ in range(2):
+            consents.save("web:1", "health", "v1", "k", NOW)
+            consents.save("web:1", "health", "v1", "k2", NOW)
+        assert consents.has("web:1", "health") and not consents.has("web:1", "contact") and not consents.has("web:2", "health")
+        assert models.Consent.objects.count() == 1
+        for _ in range(2):
+            consents.withdraw("web:1", "health", "k3", NOW + DAY)
+        assert not consents.has("web:1", "health")
+        row = models.Consent.objects.get()
+        assert (row.text_version, row.given_at, row.withdrawn_at) == ("v1", NOW, NOW + DAY)
+        consents.save("web:1", "health", "v2", "k4", NOW + 2 * DAY)
+        assert consents.has("web:1", "health") and models.Consent.objects.count() == 2
+
+    def test_withdrawing_nothing_is_no_error(self) -> None:
+        consents.withdraw("web:1", "health", "k", NOW)
+
+
+@pytest.mark.usefixtures("sqlite_records")
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("kind", "now", "due"),
+        [
+            ("callback", "2026-03-26T10:00", "2026-03-27"),
+            ("callback", "2026-03-28T10:00", "2026-03-30"),  # Saturday: Sunday is closed
+            ("booking", "2026-03-29T23:30", "2026-03-31"),  # already Monday in London
+            ("erasure", "2026-03-26T10:00", "2026-04-25"),
+            ("erasure", "2026-03-27T10:00", "2026-04-25"),  # the thirtieth day is a Sunday
+            ("complaint", "2026-12-20T10:00", "2026-12-30"),
+        ],
+    )
+    def test_are_due_on_a_day_on_which_somebody_is_there(self, kind: str, now: str, due: str, clinic_file: ClinicFile) -> None:
+        moment = dt.datetime.fromisoformat(now).replace(tzinfo=dt.timezone.utc)
+        reference, day = requests.open_request("web:1", kind, {"contact": {"name": "Ann"}}, "k", moment)
+        assert day == dt.date.fromisoformat(due)
+        assert requests.open_request("web:1", kind, {}, "k", moment) == (reference, day)
+        assert models.Request.objects.get().contact == {"name": "Ann"}
+
+    def test_a_kind_nobody_knows_is_refused(self, clinic_file: ClinicFile) -> None:
+        with pytest.raises(ValueError):
+            requests.open_request("web:1", "pizza", {}, "k", NOW)
+
+
+@pytest.mark.usefixtures("any_records", "clinic_file")
+class TestHandoffs:
+    @pytest.fixture
+    def staff(self) -> list[Any]:
+        from django.contrib.auth.models import User
+
+        return [User.objects.create_user(name, is_staff=True) for name in ("anna", "ben")]
+
+    def test_the_bot_is_paused_when_taken_and_listens_again_when_closed(self, staff: list[Any], words: Words) -> None:
+        from clinic.outbox import Worker
+
+        reference = handoffs.raise_handoff("web:1", "asked", "normal", "summary", None, "h")
+        assert handoffs.raise_handoff("web:1", "asked", "normal", "summary", None, "h") == reference
+        assert handoffs.state("web:1") == "open" and handoffs.state("web:2") is None
+        handoffs.take(reference, staff[0], NOW)
+        assert handoffs.state("web:1") == "taken"
+        Worker().round()
+        handoffs.close(reference, staff[0], NOW)
+        assert handoffs.state("web:1") is None
+        Worker().round()
+        resume = [{"event": "resume"}, {"event": "action", "name": "action_listen"}]
+        assert words.events == [("web:1", [{"event": "pause"}]), ("web:1", resume)]
+
+    def test_two_cannot_take_the_same_and_one_can_take_it_twice(self, staff: list[Any]) -> None:
+        reference = handoffs.raise_handoff("web:1", "asked", "normal", "summary", None, "h")
+        second = handoffs.raise_handoff("web:1", "asked again", "urgent", "summary", None, "h2")
+        handoffs.take(reference, staff[0], NOW)
+        handoffs.take(reference, staff[0], NOW)
+        for other in (reference, second):
+            with pytest.raises(handoffs.AlreadyTaken, match="anna"):
+                handoffs.take(other, staff[1], NOW)
+
+    def test_urgency_is_one_of_two(self) -> None:
+        with pytest.raises(ValueError):
+            handoffs.raise_handoff("web:1", "asked", "whenever", "summary", None, "h")

@@ -13,6 +13,7 @@ from hypothesis import settings
 from actions.knowledge import ROOT, Knowledge, Library
 from runtime.quiet import quieten
 from runtime.settings import prepare_environment
+from tests.runtime.forked import Parent
 from tests.servers import Missing, Postgres, Redis, Server
 
 prepare_environment()
@@ -118,3 +119,11 @@ def redis_server(_redis: Redis) -> Iterator[Redis]:
     _redis.empty()
     yield _redis
     _redis.start()
+
+
+@pytest.fixture(scope="session")
+def parent() -> Iterator[Parent]:
+    """The process that has the trained assistant loaded and forks servers."""
+    made = Parent()
+    yield made
+    made.close()

@@ -2,13 +2,14 @@
 
 Run as `python -m tests.runtime.forked MODEL`; obeys lines on standard input, `start PORT {json}` and `exit`, and prints `started PID`.
 `json`: environment of the child, and under "faults" what its actions do: `slow` (seconds before and after the effect), `hang`, `fail`, `limit` (seconds an
-action may take), `effects` (an SQLite file in which an action books under its idempotency key).
+action may take), `effects` (an SQLite file in which an action books under its idempotency key), `replies` ({message: [arguments of utter_message]}).
 """
 
 import asyncio
 import json
 import os
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Dict
@@ -20,7 +21,7 @@ def disturb(agent: Any, faults: Dict[str, Any]) -> None:
 
     if "limit" in faults:
         action_client.ANSWER_WITHIN = faults["limit"]
-    if not set(faults) & {"slow", "hang", "fail", "effects"}:
+    if not set(faults) & {"slow", "hang", "fail", "effects", "replies"}:
         return
     actions = agent.action_endpoint.executor.actions
     answer = actions["action_answer"]
@@ -34,6 +35,11 @@ def disturb(agent: Any, faults: Dict[str, Any]) -> None:
         if faults.get("fail"):
             raise RuntimeError("Anna Lee, 07400 123456")
         await asyncio.sleep(600 if faults.get("hang") else faults.get("slow", 0))
+        scripted = faults.get("replies", {}).get(tracker.latest_message.get("text"))
+        if scripted is not None:
+            for response in scripted:
+                dispatcher.utter_message(**response)
+            return []
         return await answer(dispatcher, tracker, domain)
 
     actions["action_answer"] = disturbed
@@ -61,6 +67,38 @@ def serve(model: Path, port: int, options: Dict[str, Any], agent: Any) -> None:
     disturb(agent, options.get("faults", {}))
     server.load = lambda path: agent
     server.application(model, rest=True).run(host="127.0.0.1", port=port, access_log=False, debug=False)
+
+
+class Parent:
+    """The process that has everything loaded and forks servers."""
+
+    def __init__(self) -> None:
+        from nlu.train import current_model
+        from runtime.settings import ROOT
+
+        model = current_model()
+        assert model is not None, "train first: make train"
+        command = [sys.executable, "-m", "tests.runtime.forked", str(model)]
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._line() == "loaded"
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith(("loaded", "started")):
+                return str(line.strip())
+        raise AssertionError("the parent ended")
+
+    def fork(self, port: int, options: Dict[str, Any]) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"start {port} {json.dumps(options)}\n")
+        self.process.stdin.flush()
+        return int(self._line().split()[1])
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(20)
 
 
 def main(model: Path) -> None:

@@ -6,8 +6,6 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,45 +16,12 @@ import aiohttp
 import pytest
 import sqlalchemy as sa
 
-from actions.knowledge import ROOT
-from nlu.train import current_model
 from runtime.tracker_store import events, make_engine
+from tests.runtime.forked import Parent
 from tests.servers import Postgres, Redis, free_port
 
 pytestmark = pytest.mark.model
 MESSAGE = "how many sessions will i need"
-
-
-class Parent:
-    """The process that has everything loaded and forks servers."""
-
-    def __init__(self) -> None:
-        model = current_model()
-        assert model is not None, "train first: make train"
-        command = [sys.executable, "-m", "tests.runtime.forked", str(model)]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._line() == "loaded"
-
-    def _line(self) -> str:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.startswith(("loaded", "started")):
-                return str(line.strip())
-        raise AssertionError("the parent ended")
-
-    def fork(self, port: int, options: Dict[str, Any]) -> int:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"start {port} {json.dumps(options)}\n")
-        self.process.stdin.flush()
-        return int(self._line().split()[1])
-
-
-@pytest.fixture(scope="module")
-def parent() -> Iterator[Parent]:
-    made = Parent()
-    yield made
-    made.process.stdin.close()  # type: ignore[union-attr]
-    made.process.wait(20)
 
 
 class Site:

@@ -5,6 +5,7 @@ PY := .venv/bin/python
 .PHONY: run chat test check train report bench lock prepare prepare-dev
 
 run: prepare          ## prepare, train if needed, serve on loopback (REST=1 also opens the plain rest channel)
+	@$(PYTHON3) widget/prepare.py
 	@$(PY) -m nlu.train
 	@$(PY) -m runtime.server --model "$$($(PY) -m nlu.train --where)" $(if $(REST),--rest)
 
@@ -12,13 +13,14 @@ chat: prepare         ## the same assistant in the terminal
 	@$(PY) -m channels.terminal
 
 test: check train     ## everything; the quick tests have run first
-	@$(PY) -m pytest -m model
+	@$(PY) -m pytest -m "model and not browser"
+	@$(PY) -m pytest -m browser
 
 check: prepare-dev    ## lint, types and the tests that need no model
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest -m "not model"
+	@$(PY) -m pytest -m "not model and not browser"
 
 train: prepare        ## train if data, vocabulary or components changed
 	@$(PY) -m nlu.train
@@ -38,3 +40,4 @@ prepare:
 
 prepare-dev:
 	@$(PYTHON3) runtime/bootstrap.py --dev
+	@$(PYTHON3) widget/prepare.py --dev

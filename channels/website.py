@@ -36,6 +36,7 @@ from runtime.turns import Incoming
 
 logger = logging.getLogger(__name__)
 
+SOCKET = "/socket.io/"  # a reverse proxy keeps a browser on one process by the `route` in the query, a random word of the widget's
 LARGEST_PACKET = 16_384  # bytes
 REPLAYED = 200  # spoken events that a returning visitor sees again
 PACKETS = (120.0, 40)  # events a minute, and at once, of one socket
@@ -56,9 +57,10 @@ class Visit:
 
 
 class WebsiteBlueprint(Blueprint):
-    """A blueprint whose application speaks WebSocket, with small messages only."""
+    """A blueprint whose application also has the socket, at its root, with small messages only."""
 
     def register(self, app: Sanic, options: Dict[Text, Any]) -> None:
+        app.add_route(self.ctx.socket, SOCKET, methods=["GET", "POST", "OPTIONS"], strict_slashes=False)
         app.enable_websocket()
         app.config.WEBSOCKET_MAX_SIZE = LARGEST_PACKET
         app.config.WEBSOCKET_MAX_QUEUE = 8
@@ -67,7 +69,7 @@ class WebsiteBlueprint(Blueprint):
 
 
 class WebsiteChannel(InputChannel):
-    """Answers `/webhooks/website/settings` (what the widget shows before anybody agreed to anything) and `/webhooks/website/socket`."""
+    """Answers `/webhooks/website/settings` (what the widget shows before anybody agreed to anything) and the socket."""
 
     def __init__(self, sessions: Sessions, origins: List[str], connections: Tuple[float, int]):
         """`origins`: pages that may embed the chat. `connections`: new sockets a minute, and at once, from one address."""
@@ -111,12 +113,13 @@ class WebsiteChannel(InputChannel):
                 headers["Access-Control-Allow-Origin"] = origin
             return json(greeting.shown(settings.keep_conversations_days()), headers=headers)
 
-        @website.route("/socket", methods=["GET", "POST", "OPTIONS"], strict_slashes=False)
         async def socket(request: Request) -> HTTPResponse:
             if request.method == "GET" and "sid" not in request.args and not self._may_knock(_address(request), len(sio.eio.sockets)):
                 return text("Too many connections. Please wait a minute.", status=429, headers={"Retry-After": "60"})
             answer: Optional[HTTPResponse] = await sio.handle_request(request)
             return answer if isinstance(answer, HTTPResponse) else empty()
+
+        website.ctx.socket = socket
 
         @website.listener("before_server_stop")
         async def close(app: Any, loop: Any) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -36,10 +37,6 @@ class Website:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def socket_path(self) -> str:
-        return "/webhooks/website/socket"
 
     def start(self, **faults: Any) -> "Website":
         self.pid = self.parent.fork(self.port, {"environment": self.environment, "faults": faults})
@@ -93,7 +90,7 @@ class Visitor:
             auth.setdefault("consent", website.settings()["consent"]["version"])
         else:
             auth["token"] = token
-        self.client.connect(website.url, headers={"Origin": PAGE, **(headers or {})}, auth=auth, transports=["polling"], socketio_path=website.socket_path)
+        self.client.connect(website.url, headers={"Origin": PAGE, **(headers or {})}, auth=auth, transports=["polling"])
 
     def call(self, event: str, data: Any = None, within: float = 30) -> Any:
         return self.client.call(event, data, timeout=within)
@@ -105,7 +102,9 @@ class Visitor:
         return dict(self.call("say", {"id": message_id or uuid.uuid4().hex, **({} if text is None else {"text": text}), **more}))
 
     def leave(self) -> None:
-        self.client.disconnect()
+        """Say goodbye; the client would wait for the end of its last long poll, we need not."""
+        threading.Thread(target=self.client.disconnect, daemon=True).start()
+        wait_for(lambda: not self.client.connected)
 
 
 def words(items: List[Dict[str, Any]]) -> str:

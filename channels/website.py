@@ -17,7 +17,7 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Text, Tuple
+from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Tuple
 
 from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Sanic
@@ -59,7 +59,7 @@ class Visit:
 class WebsiteBlueprint(Blueprint):
     """A blueprint whose application also has the socket, at its root, with small messages only."""
 
-    def register(self, app: Sanic, options: Dict[Text, Any]) -> None:
+    def register(self, app: Sanic, options: Dict[str, Any]) -> None:
         app.add_route(self.ctx.socket, SOCKET, methods=["GET", "POST", "OPTIONS"], strict_slashes=False)
         app.enable_websocket()
         app.config.WEBSOCKET_MAX_SIZE = LARGEST_PACKET
@@ -84,7 +84,7 @@ class WebsiteChannel(InputChannel):
         return "website"
 
     @classmethod
-    def from_credentials(cls, credentials: Optional[Dict[Text, Any]]) -> "WebsiteChannel":
+    def from_credentials(cls, credentials: Optional[Dict[str, Any]]) -> "WebsiteChannel":
         sessions = Sessions(settings.web_secret(), 3600 * settings.web_session_hours())
         return cls(sessions, settings.web_origins(), settings.web_connections())
 
@@ -92,6 +92,7 @@ class WebsiteChannel(InputChannel):
         website = WebsiteBlueprint("website")
         quiet = logging.getLogger("socketio.server")  # at INFO it writes whole packets, people's words among them
         quiet.setLevel(logging.ERROR)
+        logging.getLogger("sanic.error").setLevel(logging.WARNING)  # its WebSockets tell of every connection
         sio = AsyncServer(
             async_mode="sanic",
             cors_allowed_origins=self.origins,

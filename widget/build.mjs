@@ -52,7 +52,8 @@ const { outputFiles } = await build({
   target: ["chrome115", "firefox115", "safari16.4"],
   define: { "process.env.NODE_ENV": '"production"' },
   plugins: [sheet, lean],
-  mangleProps: /^_[a-z]/i, // socket.io's private names
+  mangleProps: /^_[a-z]/i, // socket.io's private names, but for those it looks up by their text
+  reserveProps: /^_(destroy|reconnecting)$/,
 });
 const CONTAINED = ["socket.io-client", "engine.io-client", "socket.io-parser", "engine.io-parser", "@socket.io/component-emitter"];
 

@@ -1,5 +1,6 @@
 """A real server with the website's channel, and a visitor who talks socket.io to it."""
 
+import json
 import os
 import signal
 import threading
@@ -72,7 +73,7 @@ class Website:
         engine = make_engine(self.database)
         query = sa.select(events.c.sender_id, sa.func.count()).where(events.c.type_name == "user").group_by(events.c.sender_id)
         with engine.connect() as connection:
-            found = {name: count for name, count in connection.execute(query).all()}
+            found = {row[0]: row[1] for row in connection.execute(query)}
         engine.dispose()
         return found
 
@@ -105,6 +106,15 @@ class Visitor:
         """Say goodbye; the client would wait for the end of its last long poll, we need not."""
         threading.Thread(target=self.client.disconnect, daemon=True).start()
         wait_for(lambda: not self.client.connected)
+
+
+def refusal(website: Website, auth: Any) -> str:
+    """The word with which a connection is refused, "" when it is not; by hand, because clients wait long after a refusal."""
+    address, headers = f"{website.url}/socket.io/?EIO=4&transport=polling", {"Origin": PAGE}
+    sid = json.loads(requests.get(address, headers=headers, timeout=5).text[1:])["sid"]
+    requests.post(f"{address}&sid={sid}", data="40" + json.dumps(auth), headers=headers, timeout=5)
+    reply = requests.get(f"{address}&sid={sid}", headers=headers, timeout=5).text
+    return str(json.loads(reply[2:])["message"]) if reply.startswith("44") else ""
 
 
 def words(items: List[Dict[str, Any]]) -> str:

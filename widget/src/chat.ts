@@ -250,11 +250,12 @@ export class StriaChat extends HTMLElement {
   }
 
   hide(): void {
-    if (this.#dialog.open) this.#dialog.close();
+    this.#dialog.close();
+    this.#closed();
   }
 
   #closed(): void {
-    if (this.#dialog.open) return; // it was opened anew in the other mode meanwhile
+    if (this.#dialog.open || !this.hasAttribute("open")) return; // opened anew in the other mode meanwhile, or done already
     this.#launcher.setAttribute("aria-expanded", "false");
     this.toggleAttribute("open", false);
     this.#launcher.focus();

@@ -454,3 +454,12 @@ def test_the_typing_delay_is_a_setting(tab: Tab) -> None:
 
     assert delayed(1500) >= 1.5
     assert delayed(0) < 1.2
+
+
+def test_the_types_hold() -> None:
+    import subprocess
+
+    from runtime.settings import ROOT
+
+    done = subprocess.run(["node_modules/.bin/tsc", "--noEmit"], cwd=ROOT / "widget", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

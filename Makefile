@@ -2,9 +2,10 @@
 PYTHON3 ?= python3
 PY := .venv/bin/python
 
-.PHONY: run chat test check train report bench lock prepare prepare-dev
+.PHONY: run chat test test-browser check train report bench lock prepare prepare-dev
 
 run: prepare          ## prepare, train if needed, start every part on loopback (REST=1 also opens the plain rest channel)
+	@$(PYTHON3) widget/prepare.py || echo "The website's chat could not be built; everything else runs."
 	@$(PY) -m nlu.train
 	@$(PY) -m runtime.launcher --model "$$($(PY) -m nlu.train --where)" $(if $(REST),--rest)
 
@@ -12,13 +13,16 @@ chat: prepare         ## the same assistant in the terminal
 	@$(PY) -m channels.terminal
 
 test: check train     ## everything; the quick tests have run first
-	@$(PY) -m pytest -m "model or slow"
+	@$(PY) -m pytest -m "(model or slow) and not browser"
+
+test-browser: prepare-dev train ## the website's chat in Chromium
+	@$(PY) -m pytest -m browser
 
 check: prepare-dev    ## lint, types and the quick tests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest -m "not model and not slow"
+	@$(PY) -m pytest -m "not model and not slow and not browser"
 
 train: prepare        ## train if data, vocabulary or components changed
 	@$(PY) -m nlu.train
@@ -39,3 +43,4 @@ prepare:
 
 prepare-dev:
 	@$(PYTHON3) runtime/bootstrap.py --dev
+	@$(PYTHON3) widget/prepare.py --dev || echo "The website's chat could not be built; its tests will say so."

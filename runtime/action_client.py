@@ -47,7 +47,10 @@ class InProcessActions(EndpointConfig):
     ) -> Any:
         """The executor's answer to the action call in `json`. Raises TurnAborted when the action fails or takes too long."""
         try:
-            return await asyncio.wait_for(self.executor.run(kwargs["json"]), ANSWER_WITHIN)  # the SDK's own shape: no check needed
+            result = await asyncio.wait_for(self.executor.run(kwargs["json"]), ANSWER_WITHIN)  # the SDK's own shape: no check needed
+            for response in result["responses"] if result else ():
+                response["custom"] = _storable(response.get("custom"))
+            return result
         except ActionExecutionRejection as rejection:  # a form that leaves the message to the rules: no failure
             text = json.dumps({"action_name": rejection.action_name, "error": rejection.message})
             raise ClientResponseError(status=400, message="rejected", text=text) from None
@@ -95,6 +98,17 @@ class RemoteActions(EndpointConfig):
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+def _storable(custom: Any) -> Any:
+    """A custom payload, or nothing when it is no JSON: it would fail the turn when that is stored."""
+    try:
+        if custom:
+            json.dumps(custom)
+        return custom
+    except (TypeError, ValueError, RecursionError):
+        logger.error("an action's custom payload is no JSON and was left out")
+        return {}
 
 
 def _aborted(error: Exception) -> TurnAborted:

@@ -26,6 +26,8 @@ SERVERS = (
     (("nginx",), "nginx-light"),
     (("chromium", "chromium-browser", "google-chrome"), "chromium"),
 )
+# What builds the website's chat.
+BUILDERS = ((("node",), "nodejs"), (("npm",), "npm"))
 POLICY = "/usr/sbin/policy-rc.d"  # Debian asks this file before it starts a service
 
 
@@ -110,25 +112,25 @@ def program(*names):
     return None
 
 
-def missing_packages():
-    """Debian packages of the servers and the browser that this machine lacks."""
-    return [package for names, package in SERVERS if program(*names) is None]
+def missing_packages(programs=SERVERS):
+    """Debian packages of these programs that this machine lacks."""
+    return [package for names, package in programs if program(*names) is None]
 
 
 def how_to_install(packages):
     """A sentence for whoever has to do it by hand."""
-    return "The tests start %s themselves and this machine lacks them. Install them with:  sudo apt-get install %s" % (", ".join(packages), " ".join(packages))
+    return "Stria uses %s here and this machine lacks them. Install them with:  sudo apt-get install %s" % (", ".join(packages), " ".join(packages))
 
 
-def install_servers():
-    """Install what the tests start, without starting it. Says what to do where it cannot; the other tests still run."""
-    packages = missing_packages()
+def install_programs(programs):
+    """Install what this machine lacks of them, without starting any server. Says what to do where it cannot; everything else still runs."""
+    packages = missing_packages(programs)
     if not packages:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         print(how_to_install(packages), flush=True)
         return
-    print("Installing %s for the tests (this machine lacks them) …" % ", ".join(packages), flush=True)
+    print("Installing %s (this machine lacks them) …" % ", ".join(packages), flush=True)
     held_back = not os.path.exists(POLICY)
     if held_back:
         with open(POLICY, "w") as file:
@@ -150,7 +152,7 @@ def install_servers():
 def main(arguments):
     """`bootstrap.py [--dev]`: with --dev also what tests and checks need."""
     if "--dev" in arguments:
-        install_servers()
+        install_programs(SERVERS)
     locks = [os.path.join(ROOT, "requirements-dev.txt" if "--dev" in arguments else "requirements.txt")]
     stamp = os.path.join(VENV, "stamp")
     both = [os.path.join(ROOT, "requirements-dev.txt")]

@@ -1,8 +1,9 @@
 """Every environment variable that Stria reads, in one place; `.env.example` lists the same names and a test compares them."""
 
 import os
+import secrets
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
@@ -118,3 +119,49 @@ def log_level() -> str:
     """Never below INFO: at DEBUG Rasa writes what people say into its log."""
     level = os.environ.get("STRIA_LOG_LEVEL", "WARNING").upper()
     return level if level in ("INFO", "WARNING", "ERROR", "CRITICAL") else "WARNING"
+
+
+def web_origins() -> List[str]:
+    """Addresses of the pages that may hold the chat, such as https://clinic.example; no page elsewhere can open it."""
+    given = os.environ.get("STRIA_WEB_ORIGINS") or "http://127.0.0.1:8000,http://localhost:8000"
+    return [origin.strip().rstrip("/") for origin in given.split(",") if origin.strip()]
+
+
+def web_session_hours() -> float:
+    """Hours after the last visit in which the same browser finds its chat again."""
+    return number("STRIA_WEB_SESSION_HOURS", 24)
+
+
+def web_connections() -> Tuple[float, int]:
+    """New chat connections a minute, and at once, from one network address."""
+    rate = number("STRIA_WEB_CONNECTIONS_PER_MINUTE", 120)
+    return rate, max(1, int(rate))
+
+
+def web_secret(path: Path = VAR / "website-secret") -> bytes:
+    """What signs the website's session ids: of the environment, else made once and kept in a file that only its owner reads."""
+    given = os.environ.get("STRIA_WEB_SECRET", "")
+    if given:
+        if len(given) < 32:
+            raise ValueError("STRIA_WEB_SECRET must have at least 32 characters.")
+        return given.encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    if not path.exists():
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(fresh, path)  # whole or not at all, and the first of several processes wins
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text(encoding="utf-8").strip().encode()
+
+
+def proxies() -> int:
+    """Reverse proxies in front of this server whose X-Forwarded-For is believed; 0: none is."""
+    value = os.environ.get("STRIA_PROXIES") or "0"
+    if not value.isdigit() or int(value) > 9:
+        raise ValueError(f"STRIA_PROXIES={value!r} is not a number of reverse proxies from 0 to 9.")
+    return int(value)

@@ -365,6 +365,13 @@ class ConversationStore(TrackerStore):
         found = await self._run(lambda c: c.execute(query).scalar())
         return None if found is None else list(json.loads(found))
 
+    async def spoken(self, sender_id: str, most: int) -> List[Dict[str, Any]]:
+        """The newest `most` events in which somebody said something, as stored dictionaries, oldest first."""
+        said = sa.and_(events.c.sender_id == sender_id, events.c.type_name.in_(("user", "bot")))
+        query = sa.select(events.c.id, events.c.data).where(said).order_by(events.c.id.desc()).limit(most)
+        rows = await self._run(lambda c: c.execute(query).all())
+        return [event.as_dict() for event in _read_all(reversed(rows))]
+
     async def keys(self) -> Iterable[str]:
         return list(await self._run(lambda c: c.execute(sa.select(windows.c.sender_id)).scalars().all()))
 

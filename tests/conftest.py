@@ -17,6 +17,7 @@ from hypothesis import settings
 from actions.knowledge import ROOT, Knowledge, Library
 from runtime.quiet import quieten
 from runtime.settings import prepare_environment
+from tests.runtime.forked import Parent
 from tests.servers import Missing, Postgres, Redis, Server
 
 # No test touches the records, keys or sessions of the house it runs in.
@@ -135,3 +136,11 @@ def redis_server(_redis: Redis) -> Iterator[Redis]:
     _redis.empty()
     yield _redis
     _redis.start()
+
+
+@pytest.fixture(scope="session")
+def parent() -> Iterator[Parent]:
+    """The process that has the trained assistant loaded and forks servers."""
+    made = Parent()
+    yield made
+    made.close()

@@ -93,14 +93,14 @@ def test_a_closed_server_leaves_nothing() -> None:
 def test_a_machine_without_the_programs_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bootstrap, "program", lambda *names: None if "redis-server" in names else names[0])
     monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 1000)
-    bootstrap.install_servers()
+    bootstrap.install_programs(bootstrap.SERVERS)
     assert "sudo apt-get install redis-server\n" in capsys.readouterr().out
 
 
 def test_nothing_is_said_or_installed_when_nothing_is_missing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(bootstrap, "program", lambda *names: names[0])
     monkeypatch.setattr(bootstrap.subprocess, "run", lambda *_, **__: pytest.fail("something was installed"))
-    bootstrap.install_servers()
+    bootstrap.install_programs(bootstrap.SERVERS)
     assert capsys.readouterr().out == ""
 
 
@@ -119,6 +119,6 @@ def test_the_package_manager_is_asked_for_exactly_what_is_missing(monkeypatch: p
     monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 0)
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name, **_: f"/usr/bin/{name}")
     monkeypatch.setattr(bootstrap.subprocess, "run", run)
-    bootstrap.install_servers()
+    bootstrap.install_programs(bootstrap.SERVERS)
     assert asked[-1][-1] == "postgresql" and "chromium" not in asked[-1]
     assert list(tmp_path.iterdir()) == []

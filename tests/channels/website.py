@@ -1,0 +1,129 @@
+"""A real server with the website's channel, and a visitor who talks socket.io to it."""
+
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import requests
+import socketio
+
+from runtime.tracker_store import events, make_engine
+from tests.runtime.forked import Parent
+from tests.servers import free_port
+
+PAGE = "http://127.0.0.1:8000"
+
+
+class Website:
+    """One server on a database of its own; stopped and started again it keeps its port and its database."""
+
+    def __init__(self, parent: Parent, folder: Path, origins: str = PAGE, **environment: str):
+        self.parent, self.folder, self.port = parent, folder, free_port()
+        self.database = str(folder / "conversations.sqlite3")
+        self.environment = {
+            "STRIA_CONVERSATIONS_DB": self.database,
+            "STRIA_REDIS_URL": "",
+            "STRIA_ACTIONS_URL": "",
+            "STRIA_WEB_ORIGINS": origins,
+            "STRIA_WEB_SECRET": "a secret of the tests, long enough",
+            **environment,
+        }
+        self.pid = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, **faults: Any) -> "Website":
+        self.pid = self.parent.fork(self.port, {"environment": self.environment, "faults": faults})
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                if requests.get(f"{self.url}/healthz", timeout=2).status_code == 200:
+                    return self
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline, "the server did not come up"
+                time.sleep(0.02)
+
+    def alive(self) -> bool:
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    def stop(self, number: int = signal.SIGKILL) -> None:
+        if self.pid and self.alive():
+            os.kill(self.pid, number)
+            deadline = time.monotonic() + 20
+            while self.alive() and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+    def settings(self) -> Dict[str, Any]:
+        return dict(requests.get(f"{self.url}/webhooks/website/settings", headers={"Origin": PAGE}, timeout=5).json())
+
+    def conversations(self) -> Dict[str, int]:
+        """Number of stored messages of visitors by conversation."""
+        import sqlalchemy as sa
+
+        engine = make_engine(self.database)
+        query = sa.select(events.c.sender_id, sa.func.count()).where(events.c.type_name == "user").group_by(events.c.sender_id)
+        with engine.connect() as connection:
+            found = {row[0]: row[1] for row in connection.execute(query)}
+        engine.dispose()
+        return found
+
+
+class Visitor:
+    """A browser's side of the conversation, over long polling."""
+
+    def __init__(self, website: Website, token: Optional[str] = None, headers: Optional[Dict[str, str]] = None, **auth: Any):
+        self.website = website
+        self.client = socketio.Client(reconnection=False)
+        self.heard: List[Any] = []
+        for name in ("turn", "typing", "erased"):
+            self.client.on(name, lambda data, name=name: self.heard.append((name, data)))
+        if token is None:
+            auth.setdefault("consent", website.settings()["consent"]["version"])
+        else:
+            auth["token"] = token
+        self.client.connect(website.url, headers={"Origin": PAGE, **(headers or {})}, auth=auth, transports=["polling"])
+
+    def call(self, event: str, data: Any = None, within: float = 30) -> Any:
+        return self.client.call(event, data, timeout=within)
+
+    def open(self) -> Dict[str, Any]:
+        return dict(self.call("open"))
+
+    def say(self, text: Any = None, message_id: Optional[str] = None, **more: Any) -> Dict[str, Any]:
+        return dict(self.call("say", {"id": message_id or uuid.uuid4().hex, **({} if text is None else {"text": text}), **more}))
+
+    def leave(self) -> None:
+        """Say goodbye; the client would wait for the end of its last long poll, we need not."""
+        threading.Thread(target=self.client.disconnect, daemon=True).start()
+        wait_for(lambda: not self.client.connected)
+
+
+def refusal(website: Website, auth: Any) -> str:
+    """The word with which a connection is refused, "" when it is not; by hand, because clients wait long after a refusal."""
+    address, headers = f"{website.url}/socket.io/?EIO=4&transport=polling", {"Origin": PAGE}
+    sid = json.loads(requests.get(address, headers=headers, timeout=5).text[1:])["sid"]
+    requests.post(f"{address}&sid={sid}", data="40" + json.dumps(auth), headers=headers, timeout=5)
+    reply = requests.get(f"{address}&sid={sid}", headers=headers, timeout=5).text
+    return str(json.loads(reply[2:])["message"]) if reply.startswith("44") else ""
+
+
+def words(items: List[Dict[str, Any]]) -> str:
+    return " ".join(item.get("text", "") for item in items)
+
+
+def wait_for(condition: Any, within: float = 5) -> None:
+    """Until the condition holds. Raises AssertionError when it does not in time."""
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

@@ -157,7 +157,8 @@ class WebsiteChannel(InputChannel):
 
         @sio.on("say")
         async def say(sid: str, *packet: Any) -> Dict[str, Any]:
-            visit, data = self.visits.get(sid), packet[0] if packet else None
+            visit = self.visits.get(sid)
+            data: Any = packet[0] if packet else None
             message_id = _message_id(data)
             if visit is None or message_id is None:
                 return {"status": "refused", "items": [_told("command", "?")]}

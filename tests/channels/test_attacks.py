@@ -17,7 +17,7 @@ from socketio.exceptions import ConnectionError as Refused
 from channels.base import button_key
 from channels.sessions import BadSession, Sessions
 from tests.channels.website import PAGE, Visitor, Website, refusal, words
-from tests.runtime.forked import Parent
+from tests.runtime.site import Parent
 
 pytestmark = pytest.mark.model
 SCRIPT = "<script>alert(1)</script>"

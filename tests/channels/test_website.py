@@ -14,7 +14,7 @@ import requests
 
 from channels.base import button_key
 from tests.channels.website import PAGE, Visitor, Website, wait_for, words
-from tests.runtime.forked import Parent
+from tests.runtime.site import Parent
 
 pytestmark = pytest.mark.model
 

@@ -13,7 +13,7 @@ import requests
 import socketio
 
 from runtime.tracker_store import events, make_engine
-from tests.runtime.forked import Parent
+from tests.runtime.site import Parent
 from tests.servers import free_port
 
 PAGE = "http://127.0.0.1:8000"

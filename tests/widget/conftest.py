@@ -12,7 +12,7 @@ from playwright.sync_api import Page as Tab
 from runtime.bootstrap import how_to_install, program
 from runtime.settings import ROOT
 from tests.channels.website import Website
-from tests.runtime.forked import Parent
+from tests.runtime.site import Parent
 from tests.widget.page import BUILT, Page
 
 MARKUP = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><a href="javascript:window.hacked=1">here</a>'

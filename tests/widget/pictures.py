@@ -10,7 +10,7 @@ from playwright.sync_api import Page as Tab
 from runtime.bootstrap import program
 from runtime.settings import ROOT
 from tests.channels.website import Website
-from tests.runtime.forked import Parent
+from tests.runtime.site import Parent
 from tests.widget.conftest import SCRIPT
 from tests.widget.page import Page
 from tests.widget.visitor import ask, begin
@@ -34,7 +34,7 @@ def take(tab: Tab, name: str) -> None:
 def main() -> None:
     """Every main state, on a phone and on a desk, light and dark."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    parent, page = Parent(), Page()
+    parent, page = Parent(ROOT / "var" / "pictures.log"), Page()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         website = Website(parent, Path(folder), origins=page.url).start(replies=SCRIPT)
         page.chat = website.url

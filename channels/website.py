@@ -129,8 +129,8 @@ class WebsiteChannel(InputChannel):
             await sio.shutdown()
 
         @sio.on("connect")
-        async def connect(sid: str, environ: Dict[str, Any], auth: Any = None) -> None:
-            visit = self._admit(auth, _address(environ["sanic.request"]))
+        async def connect(sid: str, handshake: Dict[str, Any], auth: Any = None) -> None:
+            visit = self._admit(auth, _address(handshake["sanic.request"]))
             self.visits[sid] = visit
             self.addresses[visit.address] += 1
             await sio.enter_room(sid, visit.conversation)

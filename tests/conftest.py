@@ -17,7 +17,6 @@ from hypothesis import settings
 from actions.knowledge import ROOT, Knowledge, Library
 from runtime.quiet import quieten
 from runtime.settings import prepare_environment
-from tests.runtime.site import Parent
 from tests.servers import Missing, Postgres, Redis, Server
 
 # No test touches the records, keys or sessions of the house it runs in.
@@ -139,8 +138,10 @@ def redis_server(_redis: Redis) -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parent]:
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The process that has the trained assistant loaded and forks servers."""
+    from tests.runtime.site import Parent  # brings Rasa along
+
     made = Parent(tmp_path_factory.mktemp("servers") / "log")
     yield made
     made.close()

@@ -19,7 +19,7 @@ from channels.sessions import BadSession, Sessions
 from tests.channels.website import PAGE, Visitor, Website, refusal, words
 from tests.runtime.site import Parent
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.browser]  # run by `make test-browser`: rubbish makes the client lose its connection now and then
 SCRIPT = "<script>alert(1)</script>"
 
 

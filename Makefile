@@ -12,8 +12,10 @@ run: prepare          ## prepare, train if needed, start every part on loopback 
 chat: prepare         ## the same assistant in the terminal
 	@$(PY) -m channels.terminal
 
-test: check train     ## everything; the quick tests have run first
-	@$(PY) -m pytest -m "(model or slow) and not browser"
+test: check train     ## everything; the quick tests have run first, and those that share the clinic's records apart from each other
+	@$(PY) -m pytest -m "slow and not model and not browser"
+	@$(PY) -m pytest -m "model and not browser" tests/conversations tests/nlu tests/test_dialogue_policies.py
+	@$(PY) -m pytest -m "model and not browser" tests/channels tests/runtime
 
 test-browser: prepare-dev train ## the website's chat in Chromium
 	@$(PY) -m pytest -m browser

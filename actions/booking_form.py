@@ -41,7 +41,7 @@ class ValidateBookingForm(ClinicAction):
             dispatcher.messages.clear()
             dispatcher.utter_message(text=apology())
             state = booking.read_state(tracker.get_slot(booking.SLOT))
-            return [SlotSet(booking.SLOT, state), SlotSet(REQUESTED, _requested(state) if booking.waiting(state) else None)]
+            return [SlotSet(booking.SLOT, state), SlotSet(REQUESTED, requested(state) if booking.waiting(state) else None)]
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
         knowledge = LIBRARY.get()
@@ -68,7 +68,7 @@ class ValidateBookingForm(ClinicAction):
             messages += step.messages
         for message in messages:
             say(dispatcher, message)
-        asked = None if step.done or not booking.waiting(step.state) else _requested(step.state)
+        asked = None if step.done or not booking.waiting(step.state) else requested(step.state)
         paused = screening.offer(check, knowledge) if asked is None and safety.level(parse) not in safety.ALARMING else None
         if paused is not None:  # a check that was interrupted to come here
             say(dispatcher, paused[1])
@@ -92,7 +92,8 @@ class ValidateBookingForm(ClinicAction):
         return booking.resume(state, effect, result, memory, LIBRARY.get(), now())
 
 
-def _requested(state: Optional[Dict[str, Any]]) -> str:
+def requested(state: Optional[Dict[str, Any]]) -> str:
+    """The question that is open, as the value of `requested_slot`."""
     return f"booking_{state['asked'] if state else ''}"
 
 

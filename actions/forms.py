@@ -6,10 +6,10 @@ from typing import Any, Dict, List, Optional
 from zoneinfo import ZoneInfo
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import ActionExecuted, ActionExecutionRejected, EventType, SessionStarted, SlotSet
+from rasa_sdk.events import ActionExecuted, ActionExecutionRejected, ActiveLoop, EventType, SessionStarted, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import booking, screening
+from actions import booking, booking_form, screening
 from actions.answers import Message, fill
 from actions.dialogue import ClinicAction, message_id, say
 from actions.effects import record
@@ -113,7 +113,8 @@ class ActionSessionStart(Action):
             events.append(SlotSet(screening.SLOT, kept.to_slot()))
         begun = booking.read_state(tracker.get_slot(booking.SLOT))
         if booking.waiting(begun):
-            events.append(SlotSet(booking.SLOT, begun))
+            # Its form stays open, so that the next message is heard by the desk, which asks whether to go on.
+            events += [SlotSet(booking.SLOT, begun), ActiveLoop(booking_form.FORM), SlotSet(REQUESTED, booking_form.requested(begun))]
         return [*events, ActionExecuted("action_listen")]
 
 

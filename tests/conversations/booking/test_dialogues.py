@@ -80,7 +80,9 @@ async def _is_open(talk: Any) -> bool:
 
 
 async def _happens(step: dict[str, Any], world: World, talk: Any) -> None:
-    world.now += dt.timedelta(hours=step.get("later", 0))
+    if step.get("later"):
+        world.now += dt.timedelta(hours=step["later"])
+        await talk.wait(step["later"] / 24)
     world.diary_down = step.get("diary", "down" if world.diary_down else "up") == "down"
     world.records_down = step.get("records", "down" if world.records_down else "up") == "down"
     if step.get("taken"):

@@ -25,7 +25,7 @@ _INTRODUCTIONS = re.compile(
     re.I | re.X,
 )
 _LOWER_IM = re.compile(r"^\s*(?:im\s+(?=\S)|Im\s+(?=[a-z]))")  # "Im Yoon-ah" keeps her surname
-_OPENING = re.compile(r"^(?:hi|hey|hello|hiya|sure|okay|ok)[\s,.!-]+(?=\S)", re.I)
+_OPENING = re.compile(r"^(?:(?:hi|hey|hello|hiya)[\s,.!-]+|(?:sure|okay|ok)\s*[,.!-]\s*)(?=\S)", re.I)
 _FAREWELL = re.compile(r"(?:[\s,]+\bhere\b)?[\s,]*(?:\b(?:please|pls|thanks|thank you|thx|cheers)\b|[!,;:\s])*$", re.I)
 _SHORTENED = set("jr jnr sr snr esq phd md st dr mr mrs ms prof rev hon bros".split())
 _NAMED = re.compile(
@@ -111,6 +111,8 @@ _SPOKEN_EXTENSION = re.compile(r"\bextension\b", re.I)
 
 def _spoken(text: str) -> str:
     """ "oh seven double four" → "07 44": runs of spoken digits become digits; other words stay."""
+    text = re.sub(r"(?<![^\s+(])[\doO]*\d[\doO]*(?![^\s,.)-])", lambda m: m[0].replace("O", "0").replace("o", "0"), text)  # "O74OO"
+    text = re.sub(r"\b(?:um+|uh+|er+|erm)\b[\s,]*", "", text, flags=re.I)
     words = re.findall(r"[^\W\d_]+|\d+|[^\w]+|_", text)
     out: List[str] = []
     times, run = 1, 0
@@ -119,6 +121,8 @@ def _spoken(text: str) -> str:
         following = [w.lower() for w in words[n + 1 :] if not re.fullmatch(r"[\s,-]+", w)][:1]
         if low in _TIMES and following and (following[0] in _DIGITS or (following[0].isdigit() and len(following[0]) == 1)):
             times = _TIMES[low]
+        elif run and low == "hundred":
+            out.append("00")
         elif run and word.isdigit():
             out.append(word)
         elif low == "plus" and following and (following[0] in _DIGITS or following[0].isdigit()):
@@ -127,7 +131,9 @@ def _spoken(text: str) -> str:
         elif low in _DIGITS or (times > 1 and low.isdigit() and len(low) == 1):
             out.append(_DIGITS.get(low, low) * times)
             times, run = 1, run + 1
-        elif run and re.fullmatch(r"[\s,-]+", word) and following and (following[0] in _DIGITS or following[0] in _TIMES or following[0].isdigit()):
+        elif (
+            run and re.fullmatch(r"[\s,-]+", word) and following and (following[0] in _DIGITS or following[0] in (*_TIMES, "hundred") or following[0].isdigit())
+        ):
             continue
         else:
             out.append(word)

@@ -17,7 +17,8 @@ from actions.wish import DAY_NAMES, FOREVER, MONTH_NAMES, Minutes, Option, Range
 
 HOURS: Minutes = (540, 1200)  # earliest opening, latest closing, in minutes after midnight
 PASSED_BY = 270  # days: a date without a year that would be this far ahead has just passed, so it is asked back
-STORY = 7  # unknown words from which a message tells more than a time
+SMALL_HOURS = 4  # until this hour "today" and "tomorrow" are asked back
+STORY = 6  # unknown words from which a message tells more than a time
 
 DAY_QUESTION = 'Which day would suit you? You can write it like "Thursday 2 April" or "any weekday morning".'
 BOTH_QUESTION = 'I am not sure I read that right. Could you give me one day, or a few, and the time of day, such as "Thursday after 5 pm"?'
@@ -39,7 +40,7 @@ class _Days:
     weekdays: Tuple[int, ...] = ()
     coming: Optional[int] = None
     wide: bool = False
-    year_free: bool = False
+    through: bool = False  # "wed through thurs": the coming ones unless a span stands beside them
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class _Time:
     low: Tuple[int, ...] = ()
     high: Tuple[int, ...] = ()
     part: str = ""
+    plural: bool = False  # "evenings": a habit, so a weekday beside it means every one
     bare: bool = False  # a number with nothing that says it is an hour
 
 
@@ -114,6 +116,15 @@ class Reader:
             raise _Ask(f"Do you mean today or {day_text(other)}?", "today", day_text(other))
         return self.today + dt.timedelta(days=ahead + 7 * weeks)
 
+    def _small_hours(self, ahead: int) -> _Days:
+        """Who is still up at two means by tomorrow perhaps the day that has begun."""
+        day = self.today + dt.timedelta(days=ahead)
+        if self.now.hour < SMALL_HOURS:
+            other = self.today if ahead else self.today + dt.timedelta(days=1)
+            first, second = sorted((day, other))
+            raise _Ask(f"It is past midnight. Do you mean {day_text(first)} or {day_text(second)}?", day_text(first), day_text(second))
+        return self._on(day)
+
     def _next(self, weekday: int) -> _Days:
         ahead = (weekday - self.today.weekday()) % 7 or 7
         coming = self.today + dt.timedelta(days=ahead)
@@ -164,6 +175,11 @@ class Reader:
         index = self.today.year * 12 + self.today.month - 1 + months
         first = dt.date(index // 12, index % 12 + 1, 1)
         return max(first, self.today), first.replace(day=calendar.monthrange(first.year, first.month)[1])
+
+    def _months_on(self, months: int) -> dt.date:
+        """The same day so many months on, or the last day of a shorter month."""
+        last = self._month_ahead(months)[1]
+        return last.replace(day=min(self.today.day, last.day))
 
     def _numeric(self, text: str) -> dt.date:
         """ "3/4" or "3/4/2026" in the clinic's order; the other order only when the clinic's is no date."""
@@ -222,10 +238,9 @@ class Reader:
             unit = match[2].rstrip("s'")
             if unit == "day":
                 return after(number)
-            if unit == "month":
-                start = self.today + dt.timedelta(days=30 * number - 7)
-                return _Days(((start, start + dt.timedelta(days=14)),), wide=True)
-            day = self.today + dt.timedelta(weeks=number * (2 if unit == "fortnight" else 1))
+            day = self._months_on(number) if unit == "month" else self.today + dt.timedelta(weeks=number * (2 if unit == "fortnight" else 1))
+            if match[0].endswith("today"):
+                return self._on(day)
             monday = day - dt.timedelta(days=day.weekday())
             return _Days(((monday, monday + dt.timedelta(days=6)),), wide=True)
 
@@ -254,7 +269,7 @@ class Reader:
             low, high = int(match[1]), int(match[2])
             if low >= high:
                 raise _Ask(DAY_QUESTION)
-            return _Days(weekdays=tuple(range(low, high + 1)))
+            return _Days(weekdays=tuple(range(low, high + 1)), through=True)
 
         def named_week(match: "re.Match[str]") -> _Days:
             number = {"O1": 0, "O2": 1, "O3": 2, "O4": 3, "first": 0, "second": 1}.get(match[1])
@@ -272,8 +287,8 @@ class Reader:
 
         nth = r"(?:the )?(O[1-5]|first|second|last)"
         return [
-            (r"today", lambda m: after(0)),
-            (r"tomorrow", lambda m: after(1)),
+            (r"today", lambda m: self._small_hours(0)),
+            (r"tomorrow", lambda m: self._small_hours(1)),
             (r"dayaftertomorrow", lambda m: after(2)),
             (r"(?:a )?week (?:from )?today|today week", lambda m: after(7)),
             (r"(?:a )?week (?:from )?tomorrow|tomorrow week", lambda m: after(8)),
@@ -307,7 +322,7 @@ class Reader:
             (rf"(?:in )?{nth} (?:week of|weekof|week in) ({month_word})", named_week),
             (rf"(?:on )?{nth} {_WEEKDAY} (?:of|in) ({month_word})", lambda m: self._nth({"first": "1", "second": "2"}.get(m[1], m[1].lstrip("O")), int(m[2]), some_month(m[3]))),
             (r"(?:in|after) (a|N\d+|a couple of|couple of) (days?|weeks?|months?|fortnights?)'?(?: (?:time|from now))?", ahead),
-            (r"(a|N\d+|a couple of|couple of) (days?|weeks?|months?|fortnights?)'? (?:time|from now|from today)", ahead),
+            (r"(?:in )?(a|N\d+|a couple of|couple of) (days?|weeks?|months?|fortnights?)'? (?:time|from now|from today)", ahead),
             (r"(?:(?:in|within|over|during|inside) )(?:the )?next (N\d+|couple of|couple|few)? ?(days?|weeks?|fortnight|months?)", within),
             (r"(?:some ?time |any ?time )?(?:the |this )?next (N\d+|couple of|few) (days|weeks|months)", within),
             (r"(?:within|inside) (a|N\d+|a couple of) (days?|weeks?|fortnight|months?)", within),
@@ -327,6 +342,8 @@ class Reader:
             (r"(?:on )?(?P<days>(?:the )?[ON]\d\d?(?: (?:,|or|and|, or|, and) (?:the )?[ON]\d\d?)+) (?:of )?M(?P<month>\d\d?)", several),
             (r"(?:on )?M(?P<month>\d\d?) (?P<days>(?:the )?[ON]\d\d?(?: (?:,|or|and|, or|, and) (?:the )?[ON]\d\d?)+)", several),
             (r"(?:from |between )?(?:the )?[ON](?P<first>\d\d?)(?: (?:of )?M\d\d?)? (?:to|-|until|through|and) (?:the )?[ON](?P<last>\d\d?) (?:of )?M(?P<month>\d\d?)", self._span_rule),
+            (r"(?:from |between )?M(\d\d?) (?:the )?[ON](\d\d?) (?:to|-|until|through|and) M(\d\d?) (?:the )?[ON](\d\d?)",
+             lambda m: self._between(self._date(int(m[2]), int(m[1])), self._date(int(m[4]), int(m[3])))),
             (r"(?:from |between )?M(?P<month>\d\d?) (?:the )?[ON](?P<first>\d\d?) (?:to|-|until|through) (?:the )?[ON](?P<last>\d\d?)", span),
             (r"(?:from |between )?(?:the )?O(\d\d?) (?:to|-|until|through) (?:the )?O(\d\d?)|between (?:the )?O(\d\d?) and (?:the )?O(\d\d?)",
              lambda m: bare_span(m) if m[1] else self._between(self._day_of_month(int(m[3])), self._day_of_month(int(m[4])))),
@@ -345,7 +362,7 @@ class Reader:
         low, high = int(match[3]), int(match[4])
         if low >= high:
             raise _Ask(DAY_QUESTION)
-        return _Days(weekdays=tuple(range(low, high + 1)))
+        return _Days(weekdays=tuple(range(low, high + 1)), through=True)
 
     def _between(self, first: dt.date, last: dt.date) -> _Days:
         if last < first:
@@ -413,7 +430,7 @@ class Reader:
             (rf"{clock_or_hour} (?:to|until|-) {clock_or_hour}", between),
             (r"(?:at |around |by )?noon", lambda m: _Time("at", (720,))),
             (r"(?:at )?midnight", lambda m: _Time("at", (0,))),
-            (rf"(?:in |during |on |at |by |for )?(?:the |this |an |a |any |every |all |some )?({parts})s?(?: time)?", lambda m: _Time("part", part=m[1])),
+            (rf"(?:in |during |on |at |by |for )?(?:the |this |an |a |any |every |all |some )?({parts})s?(?: time)?", lambda m: _Time("part", part=m[1], plural=m[0].endswith("s"))),
         ]  # fmt: skip
 
     # reading
@@ -518,7 +535,7 @@ class Reader:
         self._days_compiled = [(re.compile(rf"(?:{p})(?= |$)"), f) for p, f in self._day_rules()]
         self._times_compiled = [(re.compile(rf"(?:{p})(?= |$)"), f) for p, f in self._time_rules()]
         groups, asap, anything, leftovers = self._groups()
-        if any(word in STORIES for word in leftovers) and groups:
+        if groups and any(word in STORIES or word in ELSE for word in leftovers):
             raise _Ask()
         if any(_CALENDAR.match(word) for word in leftovers):
             raise _Ask()
@@ -563,7 +580,8 @@ class Reader:
                 rank = {"or": 3, "nor": 3, "else": 3, "otherwise": 3, "and": 2, ",": 1, "but": 1, "-": 1}
                 joined = max(joined, "or" if word in ("nor", "else", "otherwise") else "," if word in ("but", "-", ";") else word, key=lambda w: rank.get(w, 0))
                 if word == "but":
-                    if anything and not groups and i + 1 < len(self.line) and self._item(i + 1):
+                    everyone = i and self.line[i - 1] in ("anytime", "weekdays", "weekday", "day", "days", "anyweekend")
+                    if everyone and i + 1 < len(self.line) and self._item(i + 1):
                         negative, fresh, joined = True, True, ""
                         i += 1
                         continue
@@ -617,6 +635,8 @@ class Reader:
             shared.append((group.days, group.times))
         # A time said for the last day of a list holds for the days before it; one said first, for those after it.
         has_times = [bool(times) for _, times in shared]
+        if negative and any(any(d.wide for d in days) and any(not d.wide for d in days) for days, _ in shared):
+            raise _Ask()  # "any day but friday next week": is the week wished for, or only its Friday not?
         if negative:
             return self._joined_options([self._option(days, times, negative) for days, times in shared])
         if all(days for days, _ in shared) or not any(days for days, _ in shared):
@@ -802,6 +822,12 @@ class Reader:
                 ranges = list(item.ranges) if ranges is None else _overlap(ranges, item.ranges)
             if item.weekdays:
                 weekdays = set(item.weekdays) if weekdays is None else weekdays & set(item.weekdays)
+        runs = [d for d in days if d.through]
+        if runs and ranges is None and not negative and not any(t.plural for t in times):
+            if self.today.weekday() in runs[0].weekdays:
+                raise _Ask("Do you mean this week or next week?", "this week", "next week")
+            first = self._coming(runs[0].weekdays[0])
+            ranges = [(first, first + dt.timedelta(days=len(runs[0].weekdays) - 1))]
         if ranges is not None and all(a == b for a, b in ranges) and weekdays is not None and not named:
             ranges, weekdays = [span for span in ranges if span[0].weekday() in weekdays], None
         for item in named:
@@ -812,7 +838,7 @@ class Reader:
                 raise _Ask(f"{other.day} {MONTH_NAMES[other.month - 1]} is a {DAY_NAMES[other.weekday()]}, not a {DAY_NAMES[weekday]}. Which did you mean?")
             if fixed:
                 ranges = [span for span in ranges or [] if span[0].weekday() == weekday]
-            elif ranges is not None or negative:
+            elif ranges is not None or negative or any(t.plural for t in times):
                 weekdays = {weekday} if weekdays is None else weekdays & {weekday}
             elif len(named) == 1:
                 ranges = [(self._coming(weekday),) * 2]
@@ -935,13 +961,23 @@ def _listed(rest: Sequence[str]) -> bool:
 _CALENDAR = re.compile(
     r"[WPMODSTAX]\d|N\d+$|(?:odd|tomorrow|today|weekend|weekdays?|weekof|weeklater|weekafternext|fortnight|early|mid|late)$|(?:early|mid|late)of$|restof$"
 )
-BOUNDS = {"before", "after", "until", "by", "between", "since", "notbefore", "notafter", "onwards", "orearlier", "next", "last", "unless", "if", "week", "weeks", "month", "months",
-          "ago", "past", "year", "years", "no", "never", "only if", "hour", "hours", "bad", "not"} - {"if"}  # fmt: skip
-HINTS = {"week", "weeks", "month", "months", "fortnight", "weekend", "easter", "christmas", "xmas", "eid", "diwali", "ramadan", "holi", "holidays", "holiday", "halfterm", "summer", "spring",
-         "autumn", "winter", "payday", "birthday", "soon", "later", "sooner", "earlier", "next", "year", "weeklater", "thanksgiving"}  # fmt: skip
-STORIES = {"since", "ago", "last", "had", "was", "were", "born", "birthday", "wedding", "married", "flying", "fly", "due", "pregnant", "easter", "christmas", "xmas", "eid", "diwali", "ramadan",
-           "holi", "payday", "term", "halfterm", "holidays", "thanksgiving", "exam", "exams", "unless", "yesterday", "weeklater", "bank", "hour", "hours", "minutes", "mins", "hr", "year", "years",
-           "sat", "depends", "cancelled", "missed"}  # fmt: skip
+# Left unread beside a time, they tell of something else than a wish.
+ELSE = set("""code ends finish finished holiday lunch number pin postcode public schoolrun shift shiftwork thistime commute""".split())
+# Words that bound a time; one that bounds nothing was not understood.
+BOUNDS = set(
+    """after ago bad before between by from hour hours last month months never next no not notafter notbefore onwards orearlier past since unless until week
+    weeks year years""".split()
+)
+# Alone they hint at a time that was meant but not named.
+HINTS = set(
+    """autumn birthday christmas diwali earlier easter eid fortnight halfterm holi holiday holidays later month months next payday ramadan soon sooner spring
+    summer thanksgiving week weekend weeklater weeks winter xmas year""".split()
+)
+# A time beside one of these is part of a story, or moves from year to year.
+STORIES = set(
+    """ago bank birthday born cancelled christmas depends diwali due easter eid exam exams fly flying had halfterm holi holidays hour hours hr last married
+    mins minutes missed payday pregnant ramadan sat since term thanksgiving unless was wedding weeklater were xmas year years yesterday""".split()
+)
 
 
 def read(text: str, now: dt.datetime, order: str = "dmy", hours: Minutes = HOURS) -> Union[Wish, Unclear, None]:

@@ -59,6 +59,8 @@ PARTS: Dict[str, Tuple[int, int]] = {
     "workinghours": (540, 1019),
     "noonish": (690, 750),
     "pm": (720, 1439),
+    "afterlunch": (840, 1019),
+    "beforelunch": (0, 719),
 }
 SOFT = ("schoolhours", "workinghours", "endofday", "noonish")  # they do not say morning or evening for an hour beside them
 
@@ -94,6 +96,12 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
      r"(?:i )?(?:do not|don'?t|dont|dnt) (?:really )?(?:mind|care)(?: (?:when|what day|which day|what time))?|(?:it )?(?:does not|doesn'?t|doesnt) matter(?: (?:when|what day|which day|what time))?|(?:i'?m |i am )?(?:very |totally |completely |quite )?flexible|"
      r"(?:i'?m |i am )?easy(?: either way)?|you (?:choose|pick|decide)|up to you|all days? (?:are |is )?(?:ok|fine|good)|(?:i'?m |i am )?free all (?:day|week))\b", "anytime"),
     # parts of the day
+    (r"\b(?:night|day|late|early|evening|morning)s? shifts?\b|\bon (?:nights|lates|earlies)\b|\bmy shift\b", " shiftwork "),
+    (r"\b(?:once|when|as soon as|after) i(?:'?ve| have|'?m)? (?:finish(?:ed)?|done with|done at|left|leave|(?:got|get) (?:off|out of)|knock(?:ed)? off|out of)(?: (?:from )?(?:work|the office))\b", "afterwork"),
+    (r"\b(?:post|after)[- ]lunch(?: ?time)?\b", "afterlunch"), (r"\b(?:pre|before)[- ]lunch(?: ?time)?\b", "beforelunch"),
+    (r"\b(?:this|same|that) time\b(?= (?:next|tomorrow|on|a|in|as|again|\w+day))", " thistime "),
+    (r"\b(?:only (?:on )?(?:the )?weekends?|weekends?,? only|weekends? (?:is|are) (?:best|better|good|easiest))\b", "anyweekend"),
+    (r"\bschool run\b", " schoolrun "), (r"\b(?:way|going|drive|walk|train) to work\b", " commute "),
     (r"\b(?:first|1st) thing(?: in (?:the )?(?:a\.?m|morning))?\b", "earlymorning"),
     (r"\b(?:last thing|end of (?:the )?(?:day|working day)|close of (?:play|business)|cob|eod)\b", "endofday"),
     (r"\b(?:first|last) (?:appointment|slot|appt)(?: of the day)?\b", "edgeslot"),
@@ -113,11 +121,13 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (r"\b(?:after|outside|once i'?m out of) (?:of )?(?:office|working|work) hours\b", "afterwork"),
     (r"\bafter (?:i (?:finish|get off|leave) )?(?:work|office|the office|my shift is over)\b|\bwhen i (?:finish|get off) work\b|\bpost[- ]work\b", "afterwork"),
     (r"\bafter (?:school|uni|college|lectures|pick ?-?up|school pick ?-?up)\b", "afterschool"),
-    (r"\b(?:after|between) (?:the )?(?:school )?(?:run|drop ?-?offs?)(?: and pick ?-?up)?\b|\b(?:before|ahead of) (?:the )?(?:school )?(?:pick ?-?up|school run)\b", "schoolhours"),
+    (r"\b(?:after|between) (?:the )?(?:school )?drop ?-?offs?(?: and pick ?-?up)?\b|\b(?:before|ahead of) (?:the )?(?:school )?pick ?-?up\b", "schoolhours"),
     (r"\b(?:forenoons?|fore noon)\b", "morning"),
-    (r"\b(?:arvos?|avo|after ?noons?|afternn?ons?|aft(?:er)?noo?ns?|arvie)\b", "afternoon"),
-    (r"\b(?:evenin'?|eves?|evnings?|evenings?|evening time|nites?|nights?|night ?time)\b", "evening"),
-    (r"\b(?:morn|mornin'?|mornings?|mornng|morings?|mornigs?|morning time)\b", "morning"),
+    (r"\b(?:arvos|after ?noons|afts)\b", "afternoons"), (r"\b(?:evenings|eves|nites|nights)\b", "evenings"), (r"\b(?:mornings|morings)\b", "mornings"),
+    (r"\baft\b(?! of)", "afternoon"),
+    (r"\b(?:arvo|avo|after ?noon|afternn?ons?|aft(?:er)?noo?n|arvie)\b", "afternoon"),
+    (r"\b(?:evenin'?|eve|evnings?|evening|evening time|nite|night|night ?time)\b", "evening"),
+    (r"\b(?:morn|mornin'?|morning|mornng|moring|mornigs?|morning time)\b", "morning"),
     (r"\bmid ?-?day\b|\bnoon\b", "noon"),
     (r"\bth(?:is|e) (?=(?:early|mid|late)?(?:morning|afternoon|evening)\b)(?<=this )", "today "),
     (r"\b(?:and |so |or |any ?time )?(?:after|before) (?:that|then|this)\b(?= )(?! (?:week|month|date|day))", " "),
@@ -161,7 +171,7 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (r"\b(?:the )?rest of\b", "restof"),
     (r"\b(?:this )?coming\b|\bthis upcoming\b|\bupcoming\b|\bdis\b|\bths\b", "this"),
     # what must not match
-    (r"\bno (?:problem|probs?|worries|rush|hurry|idea|thanks?|thank you|doubt|need)\b|\bnot sure\b|\bwhy not\b|\bdont know\b|\bdon'?t know\b|\bif not\b|\bnot (?:too|so) bad\b|\bcan'?t wait\b", " "),
+    (r"\bno (?:problem|probs?|worries|rush|hurry|idea|thanks?|thank you|doubt|need|trouble|bother|car|fuss|pressure|stress|panic|luck)\b|\bnot sure\b|\bwhy not\b|\bdont know\b|\bdon'?t know\b|\bif not\b|\bnot (?:too|so) bad\b|\bcan'?t wait\b", " "),
     (r"\bi (?:do not|don'?t|dont) work (?:on )?(?=\w)|\bi'?m (?:not working|off work)(?: on)?|\bmy days? off (?:is|are)\b|\bnot at work(?: on)?\b", " free "),
     (r"\b(?:but not|except(?: for)?|excluding|excl|apart from|aside from|other than|besides|bar(?:ring)?|save for|anything but|any but|avoid(?:ing)?|without|just not|only not)\b", "not"),
     (r"\b(?:i )?(?:can ?'?not|can'?t|cant|cannae|couldn'?t|could not|wo ?n'?t|will not|dont|don'?t|do not|doesn'?t|does not|unable to|not able to|not free|not available|never|nae|neither|unavailable)"
@@ -177,7 +187,7 @@ PHRASES = [(re.compile(pattern, re.I), replacement) for pattern, replacement in 
 DOUBTFUL = {"may": "M5", "march": "M3", "mar": "M3", "sun": "W6", "sat": "W5", "wed": "W2", "mon": "W0", "second": "O2", "first": "O1", "august": "M8"}
 BESIDE = re.compile(
     r"[WPMODSTAX]\d|N(?:[1-9]|[12]\d|3[01])$|(?:on|in|of|this|next|last|every|any|each|or|and|the|until|from|by|before|after|between|not|"
-    r"notbefore|notafter|earlyof|lateof|midof|early|mid|late|either|weekof|morning|afternoon|evening|noon|[,;]|today|tomorrow|weekdays?|week|month)$"
+    r"notbefore|notafter|earlyof|lateof|midof|early|mid|late|either|weekof|mornings?|afternoons?|evenings?|noon|[,;]|today|tomorrow|weekdays?|week|month)$"
 )
 STRONG = re.compile(r"[WPMODSTAX]\d|N(?:[1-9]|[12]\d|3[01])$")
 
@@ -237,13 +247,16 @@ def _clock_symbol(text: str) -> str:
         return f"T{(hour % 12 + (12 if pm else 0)) * 60 + minute}"
     if "." in text and 1 <= minute <= 12 and 1 <= hour <= 31:
         return f"X{hour}.{minute}"
-    return f"T{hour * 60 + minute}" if hour > 12 or hour == 0 else f"A{hour * 60 + minute}"
+    exact = hour > 12 or hour == 0 or (hour_text.startswith("0") and not pm and not am)  # "01:30" is written on a 24-hour clock
+    return f"T{hour * 60 + minute}" if exact else f"A{hour * 60 + minute}"
 
 
 def _word_symbol(word: str) -> str:
     bare = word.rstrip("'").removesuffix("'s")
     if bare in DOUBTFUL:
         return f"?{bare}"
+    if bare in PARTS or (bare.endswith("s") and bare[:-1] in PARTS):
+        return bare
     if bare in WEEKDAYS:
         return f"W{WEEKDAYS[bare]}"
     if bare.endswith("s") and bare[:-1] in WEEKDAYS and len(bare) > 4:
@@ -301,6 +314,8 @@ _DAY_NUMBER = re.compile(r"O\d|N(?:[1-9]|[12]\d|3[01])$")
 _BEFORE_MAY = set("in of early mid late next this until from by before after earlyof lateof midof during weekof".split())
 _BEFORE_SUN = set("on this next or and any every each not until from - between".split())
 _BEFORE_AM = set("tomorrow today any the every week weekdays weekday dayaftertomorrow weekend".split())
+_ACTS_BEFORE = set("will to i we gonna they ill i'll".split())
+_ACTS_AFTER = set("up over down in into straight out off around back there here through beside crying still".split())
 _PEOPLE = set("i we was been have had he she getting got just be to".split())
 _POLITE = set(", ; please pls in on the of".split())
 
@@ -329,8 +344,13 @@ def _counts(word: str, before: str, after: str, found: List[str]) -> bool:
         beside_month = (before in ("or", "and") or after in ("or", "and")) and any(re.match(r"M\d", s) for s in found)
         after_day = re.match(r"[ONM]\d", before) and after not in ("i", "we", "you", "be")
         return bool(before in _BEFORE_MAY or beside_month or after_day or _DAY_NUMBER.match(after))
+    if word in ("march", "mar"):
+        acts = before in _ACTS_BEFORE or after in _ACTS_AFTER
+        return bool(before in _BEFORE_MAY or _DAY_NUMBER.match(before) or _DAY_NUMBER.match(after) or not acts)
+    if word == "sat" and after in _ACTS_AFTER:
+        return False
     if word == "sun":
-        beside = before in _BEFORE_SUN or STRONG.match(before) or re.match(r"[WOT]\d", after) or after in ("morning", "afternoon", "evening")
+        beside = before in _BEFORE_SUN or STRONG.match(before) or re.match(r"[WOT]\d", after) or after.rstrip("s") in ("morning", "afternoon", "evening")
         return bool(beside)
     if word in ("sat", "wed", "mon"):
         listed = word == "sat" and BESIDE.match(after) and before not in ("i", "we", "was", "been")

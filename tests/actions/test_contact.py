@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from actions.contact import find_name, read_email, read_name, read_phone, without_contact
 
 HERE = Path(__file__).parent
-NAMES = HERE.joinpath("names.txt").read_text(encoding="utf-8").splitlines()
+NAMES = [n for part in (HERE, HERE / "examination") for n in (part / "names.txt").read_text(encoding="utf-8").splitlines() if n]
+EXAMINED = [line.split("\t") for line in (HERE / "examination" / "phones.tsv").read_text(encoding="utf-8").splitlines() if line]
 PHONES = HERE.joinpath("phones.txt").read_text(encoding="utf-8").splitlines()
 
 
@@ -64,7 +66,10 @@ def test_a_phone_number_is_taken_untouched(phone: str) -> None:
         ("zero seven four zero zero one two three four five six", "07400123456"),
         ("oh seven double four 0 0 12345", "07440012345"),
         ("plus four four seven four oh oh one two three four five six", "+447400123456"),
-        ("o7400 123456", "07400123456"),
+        ("o7400 123456", "07400 123456"),
+        ("O74OO 123456", "07400 123456"),
+        ("oh seven four hundred, one two three, four five six", "07400123456"),
+        ("um oh seven four er double oh one two three four five six", "07400123456"),
         ("nought two oh, seven nine four six, oh one two three", "02079460123"),
         ("oh seven treble four one two three four five six", "07444123456"),
     ],
@@ -77,6 +82,13 @@ def test_spoken_digits(spoken: str, digits: str) -> None:
 @pytest.mark.parametrize("text", ["12345", "03/04/2026", "2026-04-03", "07400123456789012345", "two people at half past three", "no phone", "£190", "10:30"])
 def test_what_is_no_phone_number(text: str) -> None:
     assert read_phone(text, "GB") is None
+
+
+@pytest.mark.parametrize(("typed", "number"), [row[:2] for row in EXAMINED])
+def test_the_examined_phone_numbers(typed: str, number: str) -> None:
+    found = read_phone(typed, "GB")
+    assert found is not None
+    assert phonenumbers.format_number(phonenumbers.parse(found.written, "GB"), phonenumbers.PhoneNumberFormat.E164) == number
 
 
 def test_the_clinics_region_reads_national_numbers() -> None:

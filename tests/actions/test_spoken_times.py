@@ -1,4 +1,4 @@
-"""The examination of `actions.when`: rows of tests/actions/spoken_times.yml, written by other hands, judged by candidate appointments.
+"""The examination of `actions.when`: rows of tests/actions/examination/spoken_times.yml, written by other hands, judged by candidate appointments.
 
 A row: `text`, `now` ("2026-03-26T15:00:00 Europe/London"), optional `order` (dmy or mdy) and `hours`, and `expect`:
 `ask_back: true`, `nothing: true`, or one or several {days, times, not, also}. Every half hour inside the opening hours of the next
@@ -17,7 +17,7 @@ from actions.facts import DAYS
 from actions.when import read
 from actions.wish import Wish
 
-FILE = Path(__file__).with_name("spoken_times.yml")
+FILE = Path(__file__).parent / "examination" / "spoken_times.yml"
 WRONG_AT_MOST = 0.01
 HOURS = {
     "monday": ["09:00-18:00"],
@@ -100,7 +100,6 @@ def verdict(row: dict[str, Any]) -> str:
     return "right"
 
 
-@pytest.mark.skipif(not FILE.exists(), reason="the rows are written by another hand")
 def test_spoken_times() -> None:
     rows = yaml.safe_load(FILE.read_text(encoding="utf-8"))
     verdicts = {row["text"] + " @ " + row["now"]: verdict(row) for row in rows}

@@ -14,7 +14,8 @@ import recurring_ical_events
 from caldav.davclient import DAVClient
 from caldav.elements import cdav
 from caldav.lib import error as dav_errors
-from niquests.exceptions import RequestException
+from niquests.exceptions import ConnectionError as RequestsConnectionError
+from niquests.exceptions import RequestException, Timeout
 
 from clinic.booking.diaries import DiaryDown, Entry, TimeTaken
 from clinic.booking.slots import Period, Slot
@@ -22,6 +23,7 @@ from clinic.booking.times import UTC, moment
 from clinic.practice import Practice, Practitioner
 
 ANSWER_WITHIN = 4  # seconds; a person is waiting
+AGAIN_AFTER = 0.2  # seconds; a busy server refuses a connection and takes the next one
 REST = 20  # seconds in which a server that did not answer is not asked again
 
 _QUERY = """<?xml version="1.0" encoding="utf-8"?>
@@ -179,7 +181,7 @@ class CalDav:
             raise DiaryDown("the calendar server did not answer a moment ago")
         kind = {"PUT": "text/calendar; charset=utf-8", "REPORT": "application/xml; charset=utf-8"}.get(method)
         try:
-            response = _client(server, url).request(url, method, body, {**({"Content-Type": kind} if kind else {}), **(headers or {})})
+            response = _asked(_client(server, url), url, method, body, {**({"Content-Type": kind} if kind else {}), **(headers or {})})
             if method == "REPORT" and response.status == 207:
                 rows = response.expand_simple_props([cdav.CalendarData()])
                 return 207, {}, [row[cdav.CalendarData.tag] for row in rows.values() if row.get(cdav.CalendarData.tag)]
@@ -191,6 +193,17 @@ class CalDav:
             _down_until[server] = time.monotonic() + REST
             raise DiaryDown(f"{method} was answered with {response.status}")
         return response.status, {name.lower(): value for name, value in response.headers.items()}, response.raw
+
+
+def _asked(client: DAVClient, url: str, method: str, body: str, headers: Dict[str, str]) -> Any:
+    """The answer. A connection that is refused or cut is tried once more: every request here may be repeated, its caller looks whose entry it finds."""
+    try:
+        return client.request(url, method, body, headers)
+    except Timeout:
+        raise
+    except RequestsConnectionError:
+        time.sleep(AGAIN_AFTER)
+        return client.request(url, method, body, headers)
 
 
 def forget_troubles() -> None:

@@ -1,6 +1,7 @@
 """Several people of one process who want the same time: `racer.py PEOPLE NAME`. A line of JSON in is a round, a line out who got it.
 
 A round is {"start_at": seconds, "slot": …, "round": n, "how": "book" or "claim"}: through the records, or at the calendar server alone.
+What comes out is one of: won, offered (so many others), requested (the diary was down, staff confirm), down (no answer from the calendar), error.
 """
 
 import datetime as dt
@@ -15,14 +16,14 @@ from clinic import ready
 
 ready.prepare()
 
-from clinic.booking.caldav import CalDav  # noqa: E402
-from clinic.booking.diaries import TimeTaken  # noqa: E402
+from clinic.booking.caldav import CalDav, forget_troubles  # noqa: E402
+from clinic.booking.diaries import DiaryDown, TimeTaken  # noqa: E402
 from clinic.booking.slots import Slot  # noqa: E402
 from clinic.calendars import for_diary, uid  # noqa: E402
 from clinic.practice import PRACTICE  # noqa: E402
 from clinic.references import new_reference  # noqa: E402
 from clinic.services import bookings  # noqa: E402
-from clinic.services.results import Booking, SlotTaken  # noqa: E402
+from clinic.services.results import Booking, Requested, SlotTaken  # noqa: E402
 
 
 class Person(threading.Thread):
@@ -54,10 +55,15 @@ class Person(threading.Thread):
                 CalDav(PRACTICE.get()).claim(slot, uid(reference), for_diary(reference, slot, 0, "", now))
             except TimeTaken:
                 return {"who": self.called, "offered": -1}
+            except DiaryDown as error:
+                return {"who": self.called, "down": reference, "why": str(error)}
             return {"who": self.called, "won": reference}
         result = bookings.book(f"web:{self.called}", slot, {"name": self.called}, None, f"round {self.round['round']}", now)
         if isinstance(result, Booking):
             return {"who": self.called, "won": result.reference}
+        if isinstance(result, Requested):
+            assert result.why == "diary_down"
+            return {"who": self.called, "requested": result.reference}
         assert isinstance(result, SlotTaken), result
         assert slot not in result.alternatives
         return {"who": self.called, "offered": len(result.alternatives)}
@@ -70,6 +76,7 @@ def main() -> None:
         person.start()
     print("ready", flush=True)
     for line in sys.stdin:
+        forget_troubles()  # what a busy server refused in one round says nothing about the next
         for person in people:
             person.round = json.loads(line)
             person.done.clear()

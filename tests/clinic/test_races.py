@@ -1,5 +1,6 @@
 """Fifty people want one time: five processes of ten threads each, twenty rounds, one winner in every round."""
 
+import datetime as dt
 import json
 import shutil
 import subprocess
@@ -8,13 +9,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import icalendar
 import pytest
 
 from clinic import models
+from clinic.booking import caldav
 from clinic.booking.slots import Slot, Wishes
+from clinic.outbox import Worker
 from clinic.services import bookings
 from tests.clinic.conftest import NOW, Radicale, environment
-from tests.databases import ClinicFile
+from tests.databases import ClinicFile, point_at
 
 pytestmark = pytest.mark.slow
 PROCESSES, THREADS, ROUNDS = 5, 10, 20
@@ -56,15 +60,17 @@ def slots(count: int) -> list[Slot]:
     return bookings.free_slots(Wishes(limit=count), NOW)
 
 
-def one_winner(results: list[dict[str, Any]]) -> str:
-    assert len([r for r in results if "won" in r]) <= 1
-    if any(str(r.get("error")).startswith("DiaryDown") for r in results):
-        pytest.skip("this machine is too busy for its calendar server: nobody was booked twice, but not everybody was answered")
+def judged(results: list[dict[str, Any]], diary: bool = False) -> str:
+    """The winner's reference. Everybody has an answer, and exactly one has won.
+
+    A `diary` that is swamped may refuse to answer: then whom it refused has a request, and where it refused somebody there may be no winner ("").
+    """
+    assert len({r["who"] for r in results}) == PROCESSES * THREADS
     assert [r for r in results if "error" in r] == []
     winners = [r["won"] for r in results if "won" in r]
-    assert len(winners) == 1, f"{len(winners)} won"
-    assert len(results) == PROCESSES * THREADS
-    return str(winners[0])
+    swamped = diary and any("requested" in r or "down" in r for r in results)
+    assert len(winners) == 1 or (swamped and not winners), f"{len(winners)} won"
+    return str(winners[0]) if winners else ""
 
 
 def test_one_of_fifty_gets_the_time_and_the_others_are_offered_the_next(any_records: str, clinic_file: ClinicFile) -> None:
@@ -72,7 +78,7 @@ def test_one_of_fifty_gets_the_time_and_the_others_are_offered_the_next(any_reco
     try:
         for number, slot in enumerate(slots(ROUNDS)):
             results = field.race(slot, number)
-            winner = one_winner(results)
+            winner = judged(results)
             assert all(r["offered"] == 3 for r in results if "won" not in r)
             assert models.Booking.objects.get(slot__starts=slot.start, slot__practitioner=slot.practitioner, status="confirmed").reference == winner
     finally:
@@ -82,16 +88,31 @@ def test_one_of_fifty_gets_the_time_and_the_others_are_offered_the_next(any_reco
     assert models.Effect.objects.count() == ROUNDS
 
 
+def in_calendar(radicale: Radicale, clinic_file: ClinicFile) -> dict[str, str]:
+    """Reference → time of every entry in any calendar."""
+    texts = [text for person in clinic_file.content["practitioners"] for text in radicale.entries(person["calendar"]).values()]
+    events = [event for text in texts for event in icalendar.Calendar.from_ical(text).walk("VEVENT")]
+    found = {str(event["UID"]).split("@")[0].upper(): event.start.isoformat() for event in events}
+    assert len(found) == len(texts)
+    return found
+
+
 def test_the_calendar_server_lets_one_of_fifty_in(sqlite_records: str, radicale: Radicale, clinic_file: ClinicFile) -> None:
     chosen = slots(ROUNDS)
+    winners, silent = set(), set()
     field = Field([sqlite_records], clinic_file.path)
     try:
         for number, slot in enumerate(chosen):
-            one_winner(field.race(slot, number, "claim"))
+            results = field.race(slot, number, "claim")
+            winners.add(judged(results, diary=True))
+            silent |= {r["down"] for r in results if "down" in r}
     finally:
         field.close()
-    entries = [entry for person in clinic_file.content["practitioners"] for entry in radicale.entries(person["calendar"])]
-    assert len(entries) == ROUNDS
+    entries = in_calendar(radicale, clinic_file)
+    assert len(set(entries.values())) == len(entries)
+    # An entry that is nobody's was written for somebody who was never told: the outbox takes such away, which nobody has here.
+    assert winners - {""} <= set(entries) and set(entries) <= winners | silent
+    assert len(winners - {""}) >= ROUNDS / 2, "the calendar server was too busy to show anything"
 
 
 def test_five_installations_with_one_calendar_book_a_time_once(
@@ -99,15 +120,29 @@ def test_five_installations_with_one_calendar_book_a_time_once(
 ) -> None:
     addresses = [sqlite_records, *(str(shutil.copy(sqlite_template, tmp_path / f"other{n}.sqlite3")) for n in range(PROCESSES - 1))]
     chosen = slots(3)
+    winners, requested = [], []
     field = Field(addresses, clinic_file.path)
     try:
         for number, slot in enumerate(chosen):
             results = field.race(slot, number)
-            one_winner(results)
-            assert all(r["offered"] == 3 for r in results if "won" not in r)
+            winners.append(judged(results, diary=True))
+            requested += [r["requested"] for r in results if "requested" in r]
+            assert all(r["offered"] == 3 for r in results if "offered" in r)
     finally:
         field.close()
-    assert sum(len(radicale.entries(person["calendar"])) for person in clinic_file.content["practitioners"]) == 3
+    booked, noted = set(), set()
+    for address in addresses:
+        point_at(address)
+        for _ in range(10):  # what an installation wrote without hearing of it, its outbox takes away
+            caldav.forget_troubles()
+            if Worker().round(dt.datetime.now(tz=dt.timezone.utc) + dt.timedelta(days=1)).later == 0:
+                break
+        booked |= set(models.Booking.objects.filter(status="confirmed").values_list("reference", flat=True))
+        noted |= set(models.Request.objects.values_list("reference", flat=True))
+    point_at(sqlite_records)
+    assert noted == set(requested)
+    assert booked == set(in_calendar(radicale, clinic_file)) == set(winners) - {""}
+    assert booked, "the calendar server was too busy to show anything"
 
 
 @pytest.mark.parametrize("what", ["the same key at once"])

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import json
 import logging
-import os
 import secrets
 import threading
 import time
@@ -19,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 import sqlalchemy as sa
@@ -31,7 +29,8 @@ from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SessionSt
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import exc
-from sqlalchemy.pool import QueuePool
+
+from runtime.database import PATIENCE, answered, events, make_engine, metadata, windows
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -39,43 +38,8 @@ T = TypeVar("T")
 WINDOW = 56  # events in a tracker before the oldest turns leave it: ten turns, so that the thousandth costs what the tenth did
 KEPT = 40  # events that stay, from the start of a turn on
 REMEMBERED = 500  # trackers kept ready in this process, at most about 100 kB each
-PATIENCE = 10  # seconds that a statement waits for another's lock
-CONNECT_WITHIN = 3  # seconds
 RETRIES = (0.1, 0.4, 1.5)  # seconds before a broken transaction is tried again
 STUCK = PATIENCE + 3  # seconds after which a transaction is taken for hanging: a frozen database keeps no promise of its own
-
-metadata = sa.MetaData()
-_long = sa.BigInteger().with_variant(sa.Integer, "sqlite")  # SQLite counts rows by itself only in INTEGER columns
-# The columns of Rasa's own table, so that whatever reads that reads this.
-events = sa.Table(
-    "events",
-    metadata,
-    sa.Column("id", _long, primary_key=True),
-    sa.Column("sender_id", sa.String(255), nullable=False, index=True),
-    sa.Column("type_name", sa.String(255), nullable=False),
-    sa.Column("timestamp", sa.Float, index=True),
-    sa.Column("intent_name", sa.String(255)),
-    sa.Column("action_name", sa.String(255)),
-    sa.Column("data", sa.Text),
-    sqlite_autoincrement=True,  # whoever reads on from the last id must not meet the ids of erased events again
-)
-windows = sa.Table(
-    "windows",
-    metadata,
-    sa.Column("sender_id", sa.String(255), primary_key=True),
-    sa.Column("version", sa.Integer, nullable=False),  # starts anywhere, so that a conversation begun anew is not taken for the erased one
-    sa.Column("first_event", _long, nullable=False),  # id from which events belong to the window
-    sa.Column("opening", sa.Text, nullable=False),  # JSON list of events that stand for all earlier ones
-    sa.Column("changed", sa.Float, nullable=False, index=True),
-)
-answered = sa.Table(
-    "answered",
-    metadata,
-    sa.Column("sender_id", sa.String(255), primary_key=True),
-    sa.Column("message_id", sa.String(255), primary_key=True),
-    sa.Column("at", sa.Float, nullable=False, index=True),
-    sa.Column("replies", sa.Text, nullable=False),
-)
 
 
 class StoreUnavailable(RuntimeError):
@@ -118,72 +82,6 @@ def read_event(parameters: Mapping[str, Any]) -> Event:
     if found is None:
         raise ValueError("empty event")
     return found
-
-
-def is_postgres(where: str) -> bool:
-    """Whether the setting is a database address; otherwise it is the path of an SQLite file."""
-    return where.startswith(("postgresql://", "postgres://", "postgresql+psycopg2://"))
-
-
-def make_engine(where: str) -> Any:
-    """An engine whose connections are checked before use and whose errors never quote parameters."""
-    common: Dict[str, Any] = {"hide_parameters": True, "pool_size": 5, "max_overflow": 5, "pool_timeout": PATIENCE}
-    if is_postgres(where):
-        options = f"-c statement_timeout={PATIENCE * 1000} -c lock_timeout={PATIENCE * 1000} -c idle_in_transaction_session_timeout=60000"
-        arguments = {"connect_timeout": CONNECT_WITHIN, "options": options, "application_name": "stria"}
-        arguments.update(keepalives_idle=10, keepalives_interval=5, keepalives_count=3, tcp_user_timeout=1000 * PATIENCE)
-        address = where.replace("postgres://", "postgresql://", 1)
-        return sa.create_engine(address, pool_pre_ping=True, pool_recycle=600, connect_args=arguments, **common)
-    Path(where).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{where}", poolclass=QueuePool, connect_args={"timeout": PATIENCE, "check_same_thread": False}, **common)
-    engine.stria_file = _File(where, engine)
-    return engine
-
-
-class _File:
-    """Keeps SQLite connections on the file that is there now, and none that was opened before the last failure.
-
-    A connection to a deleted file goes on writing where nobody will ever read; one opened on a read-only file stays so, and so do its sisters.
-    """
-
-    def __init__(self, where: str, engine: Any):
-        self.where, self.engine, self.failures = where, engine, 0
-        sa.event.listen(engine, "connect", self._opened)
-        sa.event.listen(engine, "checkout", self._taken)
-        sa.event.listen(engine, "checkin", self._returned)
-
-    def failed(self) -> None:
-        """Open everything anew: now what is idle, and what is in use when it comes back."""
-        self.failures += 1
-        self.engine.dispose()
-
-    def _now(self) -> Tuple[int, Optional[int], Optional[int]]:
-        try:
-            found = os.stat(self.where)  # noqa: PTH116  # at every transaction: Path would cost as much as the call
-        except FileNotFoundError:
-            return self.failures, None, None
-        return self.failures, found.st_dev, found.st_ino
-
-    def _opened(self, connection: Any, record: Any) -> None:
-        _set_pragmas(connection)
-        record.info["opened"] = self._now()
-
-    def _taken(self, connection: Any, record: Any, proxy: Any) -> None:
-        if record.info.get("opened") != self._now():
-            raise exc.DisconnectionError("The database file was deleted, replaced or failed.")  # the pool opens the one that is there now
-
-    def _returned(self, connection: Any, record: Any) -> None:
-        if connection is not None and record.info.get("opened", (None,))[0] != self.failures:
-            record.invalidate()
-
-
-def _set_pragmas(connection: Any) -> None:
-    """WAL: the review desk reads while Rasa writes. NORMAL: a killed process loses nothing; only a power cut may take the last turns."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
-    cursor.close()
 
 
 class ConversationStore(TrackerStore):
@@ -385,7 +283,9 @@ class ConversationStore(TrackerStore):
             connection.execute(answered.delete().where(answered.c.sender_id == sender_id))
             return int(gone)
 
-        return await self._run(delete)
+        gone = await self._run(delete)
+        await self._sweep()
+        return gone
 
     async def purge(self, older_than: float, answers_older_than: float) -> int:
         """Delete conversations untouched since `older_than` and replies kept for retries since `answers_older_than` (Unix times)."""
@@ -400,7 +300,14 @@ class ConversationStore(TrackerStore):
         gone = await self._run(delete)
         if gone:
             self._ready.clear()  # what is deleted must not live on in memory
+            await self._sweep()
         return gone
+
+    async def _sweep(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, sweep, self.engine)
+        except exc.SQLAlchemyError as error:  # it is deleted all the same; the log is overwritten sooner or later
+            logger.warning("the database's log was not emptied: %s", type(error).__name__)
 
     def close(self) -> None:
         """Ends the store. Turns have ended before: a thread that still waits for a frozen database is left alone."""

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 import requests
 import socketio
 
-from runtime.tracker_store import events, make_engine
+from runtime.database import events, make_engine
 from tests.runtime.site import Parent
 from tests.servers import free_port
 

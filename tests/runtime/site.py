@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from actions.knowledge import ROOT
 from nlu.train import current_model
-from runtime.tracker_store import events, make_engine
+from runtime.database import events, make_engine
 from tests.servers import free_port
 
 MESSAGE = "how many sessions will i need"

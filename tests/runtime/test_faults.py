@@ -12,7 +12,7 @@ from typing import Any, Dict
 import aiohttp
 import pytest
 
-from runtime.tracker_store import make_engine
+from runtime.database import make_engine
 from tests.runtime.site import MESSAGE, Parent, Site, apology
 from tests.servers import Postgres, Redis, free_port
 

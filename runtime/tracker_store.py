@@ -30,7 +30,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import exc
 
-from runtime.database import PATIENCE, answered, events, make_engine, metadata, windows
+from runtime.database import PATIENCE, answered, events, make_engine, metadata, sweep, windows
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

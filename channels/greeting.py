@@ -24,6 +24,12 @@ CONSENT = (
     "We keep what you write here for {days}, so that our team can help you. You can delete it yourself at any time.",
 )
 AGREEMENT = "If you start, you agree that we keep this chat, with anything you tell us about your health."
+# What a person on a messaging platform reads before the first answer; what is in CONSENT, in the words of a message.
+FIRST_WORDS = (
+    "This is the assistant of {clinic}: a computer program, not a person and not a clinician. It gives general information and can be wrong. "
+    "We keep this chat for {days}, with anything you tell us about your health, so that our team can help you. "
+    "If you do not want that, write {stop} and we send nothing more. In danger now? Call {emergency}."
+)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _SAFE_STRING = 400  # characters of a replaced string
 
@@ -51,6 +57,15 @@ def compose(clinic: Mapping[str, Any], keep_days: float) -> Dict[str, Any]:
         "theme": {name: str(value) for name, value in (look.get("theme") or {}).items() if _COLOUR.fullmatch(str(value))},
         "strings": {str(name): str(value)[:_SAFE_STRING] for name, value in (look.get("strings") or {}).items()},
     }
+
+
+def first_words(keep_days: float, stop: str) -> str:
+    """The notice of a new conversation on a platform whose word for the end is `stop`. Raises when clinic.yml never was readable."""
+    settings = shown(keep_days)
+    word = stop.upper() if stop.isalpha() else stop
+    words = FIRST_WORDS.format(clinic=settings["clinic"], days=days(keep_days), stop=word, emergency=settings["emergency"]["number"])
+    page = settings["consent"]["page"]
+    return f"{words} More: {page}" if page.startswith("http") else words
 
 
 def version(lines: List[str]) -> str:

@@ -20,6 +20,12 @@ TEXTS: Mapping[str, str] = {
     "busy": "Many people are writing to me just now. Please send that again in a minute, or call us on {phone}. {danger}",
     "store_down": "I am sorry, I cannot reach my notes just now, so nothing of this was saved. Please try again in a minute, or call us on {phone}. {danger}",
     "failed": "I am sorry, something went wrong on our side and I could not finish that. Please try again, or call us on {phone}. {danger}",
+    "only_words": "I can only read typed words. Photos, voice messages, files and places are not opened and not kept. "
+    "Please type your question in a sentence or two, or call us on {phone}. {danger}",
+    "group": "I talk with one person at a time, so that nobody else reads about your health. Please write to me in a private chat, or call us on {phone}.",
+    "stopped": "You will get no more messages from us here. Write START to talk to me again, or call us on {phone}. {danger}",
+    "welcome_back": "Good to hear from you again. What would you like to know?",
+    "edited": "I saw that you changed an earlier message. I had already read it as it was: please send what is new as a new message.",
     "erased": "This conversation has been deleted from our records.",
 }
 _DANGER = "In an emergency call {emergency}."

@@ -73,6 +73,7 @@ def application(model: Path, rest: bool = False) -> Any:
     app.config.MOTD = False
     credentials = str(ROOT / "credentials.yml")
     channels = create_http_input_channels(None, credentials) if any(_settings(credentials)) else []
+    channels = [channel for channel in channels if getattr(channel, "on", True)]  # a platform without settings is off
     if rest:
         channels += create_http_input_channels("channels.rest.RestChannel", None)
     register(channels, app, "/webhooks/")
@@ -148,7 +149,10 @@ def main(arguments: List[str]) -> None:
 
     logs.configure(log_level())
     open_files()
-    app = application(chosen.model, chosen.rest)
+    try:
+        app = application(chosen.model, chosen.rest)
+    except ValueError as error:
+        sys.exit(str(error))
     app.run(host=private_host(), port=rasa_port(), backlog=512, access_log=False, debug=False)
     sys.stdout.flush()
     if not getattr(app.ctx, "served", False):

@@ -8,6 +8,14 @@ from typing import Dict, List, Tuple
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
 
+# What credentials.yml asks for; a platform whose variables are empty is off.
+PLATFORMS = (
+    *("STRIA_WHATSAPP_NUMBER_ID", "STRIA_WHATSAPP_TOKEN", "STRIA_WHATSAPP_APP_SECRET", "STRIA_WHATSAPP_VERIFY", "STRIA_WHATSAPP_TEMPLATE", "STRIA_WHATSAPP_API"),
+    *("STRIA_TWILIO_ACCOUNT", "STRIA_TWILIO_TOKEN", "STRIA_TWILIO_SMS_FROM", "STRIA_TWILIO_WHATSAPP_FROM", "STRIA_TWILIO_API"),
+    *("STRIA_TELEGRAM_TOKEN", "STRIA_TELEGRAM_SECRET", "STRIA_TELEGRAM_API"),
+    *("STRIA_MESSENGER_TOKEN", "STRIA_MESSENGER_APP_SECRET", "STRIA_MESSENGER_VERIFY", "STRIA_MESSENGER_API", "STRIA_CHANNELS_URL"),
+)
+
 # Set before TensorFlow, SQLAlchemy, transformers or Rasa are imported; a value the operator has set wins.
 _DEFAULTS = {
     "RASA_TELEMETRY_ENABLED": "false",
@@ -19,6 +27,8 @@ _DEFAULTS = {
     "TOKENIZERS_PARALLELISM": "false",
     "TICKET_LOCK_LIFETIME": "180",
     "STRIA_REDIS_URL": "",
+    # Of the messaging platforms: credentials.yml names them, and Rasa refuses a name that is not set.
+    **dict.fromkeys(PLATFORMS, ""),
 }
 
 

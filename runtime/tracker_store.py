@@ -32,6 +32,8 @@ from sqlalchemy import exc
 
 from runtime.database import PATIENCE, answered, events, make_engine, metadata, sweep, windows
 
+from runtime import post
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -143,6 +145,7 @@ class ConversationStore(TrackerStore):
             try:
                 with self._creating:
                     metadata.create_all(self.engine, checkfirst=True)
+                    post.metadata.create_all(self.engine, checkfirst=True)
                 self._tables_exist = True
                 return
             except (exc.IntegrityError, exc.ProgrammingError, exc.OperationalError) as error:
@@ -270,6 +273,10 @@ class ConversationStore(TrackerStore):
         rows = await self._run(lambda c: c.execute(query).all())
         return [event.as_dict() for event in _read_all(reversed(rows))]
 
+    async def run(self, work: Callable[[Any], T]) -> T:
+        """`work(connection)` as one transaction beside the turns, for the post room. Raises StoreUnavailable."""
+        return await self._run(work)
+
     async def keys(self) -> Iterable[str]:
         return list(await self._run(lambda c: c.execute(sa.select(windows.c.sender_id)).scalars().all()))
 
@@ -281,6 +288,7 @@ class ConversationStore(TrackerStore):
             gone = connection.execute(events.delete().where(events.c.sender_id == sender_id)).rowcount
             connection.execute(windows.delete().where(windows.c.sender_id == sender_id))
             connection.execute(answered.delete().where(answered.c.sender_id == sender_id))
+            post.erase(connection, sender_id)
             return int(gone)
 
         gone = await self._run(delete)
@@ -295,6 +303,7 @@ class ConversationStore(TrackerStore):
             old = sa.select(windows.c.sender_id).where(windows.c.changed < older_than)
             gone = connection.execute(events.delete().where(events.c.sender_id.in_(old))).rowcount
             connection.execute(windows.delete().where(windows.c.changed < older_than))
+            post.purge(connection, older_than, time.time())
             return int(gone)
 
         gone = await self._run(delete)

@@ -1,0 +1,43 @@
+"""For the clinic's pages: a member of staff writes to a person in their channel. Needs the conversations database only, neither Rasa nor a platform.
+
+    engine = …                      # SQLAlchemy, on STRIA_CONVERSATIONS_DB; runtime.post.metadata.create_all(engine) once
+    with engine.begin() as c:
+        write(c, "whatsapp:447400123456", "This is Anna from the clinic. …", key="handoff 7Q2M, message 3")
+        what_became(c, "whatsapp:447400123456", "This is Anna …", key="handoff 7Q2M, message 3")   # "waiting", later "sent"
+
+The Rasa process sends it within two seconds, after everything that waits for that person already. A text that cannot be delivered becomes "failed"
+with a word that says why ("window": the platform allows no message so long after the person's last one; "stopped": they asked for none) and raises a
+hand-off. "held": a template asked the person to write, the text follows when they do.
+"""
+
+import time
+from typing import Any, List, Optional, Tuple
+
+from channels.base import Bubble
+from channels.rendering import capabilities, render
+from runtime import post
+
+
+def reachable(conversation: str) -> bool:
+    """Whether a person can be written to when they are away; visitors of the website cannot."""
+    return conversation.partition(":")[0] in capabilities()
+
+
+def _letters(conversation: str, text: str, key: str) -> List[post.Letter]:
+    able = capabilities().get(conversation.partition(":")[0])
+    if able is None or not text.strip():
+        raise ValueError("There is nothing to send, or no platform to send it on.")
+    parts = render([Bubble(text.strip())], able)
+    return [post.Letter(post.digest("staff", conversation, key, str(n)), part.to_json(), "staff") for n, part in enumerate(parts)]
+
+
+def write(connection: Any, conversation: str, text: str, key: str, now: Optional[float] = None) -> bool:
+    """Leave a text for a person; False when the same `key` was left before. Raises ValueError when `conversation` is on no platform or the text is empty."""
+    return post.post(connection, conversation, _letters(conversation, text, key), now or time.time()) > 0
+
+
+def what_became(connection: Any, conversation: str, text: str, key: str) -> Tuple[str, str]:
+    """(state, why): waiting, held, sent, failed or dropped, of the worst part; ("", "") when it was never left."""
+    found = post.progress(connection, [letter.key for letter in _letters(conversation, text, key)])
+    order = ("failed", "dropped", "held", "waiting", "sent")
+    return min(found, key=lambda row: order.index(row[0])) if found else ("", "")

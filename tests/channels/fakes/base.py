@@ -1,0 +1,141 @@
+"""What the stand-ins share: an HTTP server with faults that can be switched on, and people who write and hear."""
+
+import asyncio
+import itertools
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Tuple
+
+import aiohttp
+from aiohttp import web
+
+KEY = re.compile(r"k:[0-9a-f]{16}")
+
+
+@dataclass
+class Heard:
+    """One message that a person got: its words, and buttons as (title, key)."""
+
+    person: str
+    text: str
+    buttons: List[Tuple[str, str]] = field(default_factory=list)
+    at: float = 0.0
+    id: str = ""
+
+
+class Fake:
+    """A platform. `fault`: None, "429", "500", "hang", "drop" (the connection is cut) or "401", for every call while it is set."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        self.heard: List[Heard] = []
+        self.violations: List[str] = []
+        self.calls: List[str] = []
+        self.fault: Optional[str] = None
+        self.retry_after = 1
+        self.once: List[str] = []  # faults for the next calls, one each
+        self.webhook = ""  # where updates go
+        self.numbers = itertools.count(1)
+        self.wrote: Dict[str, float] = {}  # when a person last wrote
+        self.port = 0
+        self._runner: Optional[web.AppRunner] = None
+        self.http: Optional[aiohttp.ClientSession] = None
+        self.after_send: float = 0.0  # seconds an answer takes
+
+    async def start(self) -> None:
+        app = web.Application(middlewares=[self._strict], client_max_size=2_000_000)
+        self.routes(app.router)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.2)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self.http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=400))
+
+    async def close(self) -> None:
+        if self.http:
+            await self.http.close()
+        if self._runner:
+            await self._runner.cleanup()
+
+    def routes(self, router: web.UrlDispatcher) -> None:
+        raise NotImplementedError
+
+    @web.middleware
+    async def _strict(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.calls.append(f"{request.method} {request.path.rpartition('/')[2]}")
+        fault = self.once.pop(0) if self.once else self.fault
+        if fault == "hang":
+            await asyncio.sleep(600)
+        if fault == "drop":
+            assert request.transport is not None
+            request.transport.close()
+        if fault == "429":
+            return self.throttled()
+        if fault == "401":
+            return self.unauthorised()
+        if fault:
+            return web.Response(status=int(fault) if fault.isdigit() else 500, text="<html>Bad gateway</html>")
+        if self.after_send:
+            await asyncio.sleep(self.after_send)
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            self.broken(f"unknown call {request.method} {request.path}")
+            raise
+        except web.HTTPMethodNotAllowed:
+            self.broken(f"unknown call {request.method} {request.path}")
+            raise
+
+    def throttled(self) -> web.Response:
+        return web.json_response({"error": "slow down"}, status=429, headers={"Retry-After": str(self.retry_after)})
+
+    def unauthorised(self) -> web.Response:
+        return web.json_response({"error": "who are you"}, status=401)
+
+    def broken(self, rule: str) -> None:
+        self.violations.append(f"{self.name}: {rule}")
+
+    def need(self, holds: bool, rule: str) -> bool:
+        if not holds:
+            self.broken(rule)
+        return holds
+
+    def only(self, data: Any, allowed: str, where: str) -> bool:
+        return self.need(isinstance(data, dict) and set(data) <= set(allowed.split()), f"{where} has unknown fields {sorted(set(data) - set(allowed.split()))}")
+
+    def tell(self, person: str, text: str, buttons: Optional[List[Tuple[str, str]]] = None) -> str:
+        """The person's phone shows a message. Returns its id."""
+        number = f"out{next(self.numbers)}"
+        self.heard.append(Heard(person, text, buttons or [], time.time(), number))
+        for _, key in buttons or []:
+            self.need(bool(KEY.fullmatch(key)), f"a key says something: {key}")
+        return number
+
+    def to(self, person: str) -> List[Heard]:
+        return [h for h in self.heard if h.person == person]
+
+    async def post(self, body: bytes, headers: Dict[str, str], query: str = "", path: str = "") -> int:
+        """Send raw bytes to the webhook; the status."""
+        assert self.http is not None
+        async with self.http.post((path or self.webhook) + query, data=body, headers=headers) as response:
+            await response.read()
+            return response.status
+
+    # what each platform can make a person do; all return the webhook's status
+
+    async def text(self, person: str, text: str, **more: Any) -> int:
+        raise NotImplementedError
+
+    async def press(self, person: str, title: str) -> int:
+        """Press a button of the newest message that has it; where there are none, write its number."""
+        raise NotImplementedError
+
+    async def photo(self, person: str, caption: str = "") -> int:
+        raise NotImplementedError
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -1,6 +1,6 @@
 """For the clinic's pages: a member of staff writes to a person in their channel. Needs the conversations database only, neither Rasa nor a platform.
 
-    engine = …                      # SQLAlchemy, on STRIA_CONVERSATIONS_DB; runtime.post.metadata.create_all(engine) once
+    engine = runtime.database.make_engine(runtime.settings.conversations_db())
     with engine.begin() as c:
         write(c, "whatsapp:447400123456", "This is Anna from the clinic. …", key="handoff 7Q2M, message 3")
         what_became(c, "whatsapp:447400123456", "This is Anna …", key="handoff 7Q2M, message 3")   # "waiting", later "sent"

@@ -12,12 +12,13 @@ from typing import Any, Iterable, List, Mapping, Optional, Sequence, Tuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from runtime.database import metadata
+
 LEASE = 6.0  # seconds after which a killed process's work is free; the living renew in a third of it
 MOST_WAITING = 100  # messages of one person that wait at once; more is a flood
 KEEP_EVENTS = 8 * 86400.0  # seconds: Meta repeats a message for up to seven days
 KEEP_SENT = 8 * 86400.0  # seconds for which delivery reports find their message
 
-metadata = sa.MetaData()
 _long = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 arrived = sa.Table(

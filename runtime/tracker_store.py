@@ -30,9 +30,8 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import exc
 
-from runtime.database import PATIENCE, answered, events, make_engine, metadata, sweep, windows
-
 from runtime import post
+from runtime.database import PATIENCE, answered, events, make_engine, metadata, sweep, windows
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -145,7 +144,6 @@ class ConversationStore(TrackerStore):
             try:
                 with self._creating:
                     metadata.create_all(self.engine, checkfirst=True)
-                    post.metadata.create_all(self.engine, checkfirst=True)
                 self._tables_exist = True
                 return
             except (exc.IntegrityError, exc.ProgrammingError, exc.OperationalError) as error:

@@ -11,7 +11,7 @@ import aiohttp
 import sqlalchemy as sa
 
 from runtime import post
-from runtime.tracker_store import events, make_engine
+from runtime.database import events, make_engine
 from tests.channels.fakes.base import Fake, Heard
 from tests.channels.fakes.meta import Messenger, WhatsApp
 from tests.channels.fakes.telegram import Telegram

@@ -8,16 +8,17 @@ acknowledgement got lost is sent again with the same id and gets the same answer
 - `open` → `{"status", "token", "expires", "items"}`: the stored history, to be replayed; `items` is null when the database is down
 - `say {"id", "text"}` or `{"id", "key"}` (a button) → `{"status", "items"[, "token", "expires"]}`
 - `erase` → `{"status": "erased"|"failed"}`; other sockets of the conversation get `erased`
-- to all sockets of a conversation: `typing {"on"}`; to the others: `turn {"items"}`
+- to all sockets of a conversation: `typing {"on"}`, and `turn {"items"}` when staff said something; to the others: `turn {"items"}` of a turn
 
 An item is `{"key", "from": "visitor"|"clinic", "at", "text"?, "buttons"?: [{"title", "key"}], "data"?}`; its key is the same live and replayed.
 """
 
+import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
-from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Awaitable, Callable, Deque, Dict, List, Mapping, Optional, Tuple
 
 from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Sanic
@@ -30,6 +31,7 @@ from channels import greeting
 from channels.base import Bubble, bubbles, button_key, pressed, replies_of
 from channels.sessions import BadSession, Session, Sessions
 from runtime import gate, settings
+from runtime.conversations import STAFF
 from runtime.notices import notice
 from runtime.tracker_store import StoreUnavailable
 from runtime.turns import Incoming
@@ -40,6 +42,8 @@ SOCKET = "/socket.io/"  # a reverse proxy keeps a browser on one process by the 
 LARGEST_PACKET = 16_384  # bytes
 REPLAYED = 200  # spoken events that a returning visitor sees again
 PACKETS = (120.0, 40)  # events a minute, and at once, of one socket
+LISTEN_EVERY = 0.7  # seconds between two looks for what staff have said
+STAYS_OPEN = 200  # ids before the newest that are looked at again: on PostgreSQL a lower id may become visible later
 MOST_PER_ADDRESS = 100  # open sockets: an office or a phone network shares one address
 MOST_SOCKETS = 5000  # of this process
 
@@ -124,6 +128,7 @@ class WebsiteChannel(InputChannel):
 
         @website.listener("before_server_stop")
         async def close(app: Any, loop: Any) -> None:
+            website.ctx.listening.cancel()
             for engine_socket in list(sio.eio.sockets.values()):
                 await engine_socket.close(wait=False)
             await sio.shutdown()
@@ -200,9 +205,31 @@ class WebsiteChannel(InputChannel):
                 await sio.disconnect(other)
             return {"status": "erased", "text": notice("erased")}
 
+        async def listen(app: Any) -> None:
+            """Push what staff say to whoever has the chat open in this process."""
+            heard: Deque[int] = deque(maxlen=2 * STAYS_OPEN)
+            newest: Optional[int] = None
+            while True:
+                await asyncio.sleep(LISTEN_EVERY)
+                try:
+                    before = newest
+                    newest, told = await app.ctx.turns.store.told_since(None if before is None else before - STAYS_OPEN)
+                    fresh = [row for row in told if row[0] not in heard]
+                    heard.extend(number for number, _, _ in fresh)
+                    for _, conversation, event in fresh if before is not None else ():
+                        await sio.emit("turn", {"items": [_told_by_staff(event)]}, room=conversation)
+                except StoreUnavailable:
+                    logger.warning("what staff say cannot be read just now")
+                except Exception as error:  # one message that cannot be shown must not silence all that follow
+                    logger.error("what staff said could not be pushed: %s", type(error).__name__)
+
         @website.listener("before_server_start")
         async def begin(app: Any, loop: Any) -> None:
             website.ctx.turns = lambda: app.ctx.turns
+
+        @website.listener("after_server_start")
+        async def begin_to_listen(app: Any, loop: Any) -> None:
+            website.ctx.listening = asyncio.ensure_future(listen(app))
 
         return website
 
@@ -255,6 +282,20 @@ def items_of(message_id: str, said: List[Bubble], at: float, stored: bool = True
     return [_item(f"{message_id}{mark}{number}", "clinic", at, bubble) for number, bubble in enumerate(said, first)]
 
 
+def is_staff(event: Mapping[str, Any]) -> bool:
+    """Whether staff, or the house in their name, said it beside a turn."""
+    return STAFF in (event.get("metadata") or {})
+
+
+def _told_by_staff(event: Mapping[str, Any]) -> Dict[str, Any]:
+    """What staff said, under their name, with the same key live and replayed."""
+    about = event["metadata"]
+    bubble = bubbles(replies_of(event))[0]
+    if about[STAFF]:
+        bubble = Bubble(f"{about[STAFF]}: {bubble.text}", bubble.buttons)
+    return _item(f"{STAFF}:{about['key']}", "clinic", float(event.get("timestamp") or 0), bubble)
+
+
 def _told(name: str, message_id: str) -> Dict[str, Any]:
     return items_of(message_id, [Bubble(notice(name))], time.time(), stored=False)[0]
 
@@ -270,6 +311,8 @@ def history(spoken: List[Mapping[str, Any]]) -> List[Dict[str, Any]]:
             message_id, count = str(event.get("message_id") or ""), 0
             words = str(event.get("text") or "")
             items.append(_item(message_id, "visitor", at, Bubble(titles.get(words, words))))
+        elif is_staff(event):
+            items.append(_told_by_staff(event))
         elif message_id:
             said = bubbles(replies_of(event))
             titles.update({payload: title for bubble in said for title, payload in bubble.buttons})

@@ -389,14 +389,14 @@ class HandoffAdmin(Records):
     def take(self, request: HttpRequest, chosen: QuerySet[models.Handoff]) -> None:
         for handoff in chosen:
             try:
-                handoffs.take(handoff.reference, request.user, timezone.now())
+                handoffs.take(handoff, request.user)
             except handoffs.AlreadyTaken as error:
                 messages.error(request, f"{error.by} has {references.shown(handoff.reference)} already.")
 
     @admin.action(description="Close: the bot answers again", permissions=["change"])
     def close(self, request: HttpRequest, chosen: QuerySet[models.Handoff]) -> None:
         for handoff in chosen:
-            handoffs.close(handoff.reference, request.user, timezone.now())
+            handoffs.close(handoff, request.user)
 
 
 @admin.register(models.Request)

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 logger = logging.getLogger("clinic.outbox")
 
@@ -190,21 +190,35 @@ class Worker:
         except TimeTaken as error:
             raise Never("somebody else has this time in the calendar") from error
 
+    def talk_now(self, reference: str) -> None:
+        """Tell the bot at once that staff came to, or left, the conversation of a hand-off."""
+        from clinic.models import Message
+
+        now = _now()
+        for pk in Message.objects.filter(kind="talk", subject=reference, state="waiting").order_by("pk").values_list("pk", flat=True):
+            if Message.objects.filter(pk=pk, state="waiting", claimed_until=None).update(claimed_until=now + self.lease, claimed_by=self.name):
+                self.send(Message.objects.get(pk=pk), now)
+
     def _talk(self, message: Any, now: dt.datetime) -> bool:
+        """Bring the conversation into line with what is true now: whoever came first to an old message must not undo a newer one."""
         from clinic import conversations
         from clinic.models import Handoff
         from clinic.services import handoffs
 
         connected = conversations.reach()
-        handoff = Handoff.objects.select_related("conversation").filter(reference=message.subject).first()
+        handoff = Handoff.objects.select_related("conversation", "taken_by").filter(reference=message.subject).first()
         if connected is None or handoff is None:
             return False
-        events: Dict[str, List[Dict[str, Any]]] = {"pause": handoffs.PAUSE, "resume": handoffs.RESUME}
+        talk, who = handoff.conversation.sealed_id, Handoff.objects.filter(conversation=handoff.conversation, status="taken")
         try:
-            connected.append(handoff.conversation.sealed_id, events[message.about])
+            if message.about == "pause":
+                return handoff.status == "taken" and (connected.add(talk, handoffs.arriving(handoff), f"{handoff.reference}:{handoff.taken_at}") or True)
+            if who.exists():
+                return False
+            connected.add(talk, handoffs.leaving(handoff, message.dedupe_key, bool(connected.open_form(talk))), message.dedupe_key)
+            return True
         except Exception as error:  # whatever the other side raises, it is tried again
             raise Later(f"the bot did not take it ({type(error).__name__})") from error
-        return True
 
 
 def _now() -> dt.datetime:
@@ -215,7 +229,7 @@ def run(stopped: threading.Event, poll: float = POLL) -> None:
     """Work until `stopped` is set. A database that is away is waited for."""
     from django.db import DatabaseError, InterfaceError, close_old_connections
 
-    from clinic.services import bookings, retention
+    from clinic.services import bookings, handoffs, retention
 
     worker = Worker()
     tidied = purged = _now() - PURGE_EVERY
@@ -224,6 +238,7 @@ def run(stopped: threading.Event, poll: float = POLL) -> None:
             close_old_connections()
             if _now() - tidied >= TIDY_EVERY:
                 bookings.settle_cut_off(_now())
+                handoffs.left_alone(_now())
                 tidied = _now()
             if _now() - purged >= PURGE_EVERY:
                 retention.purge(_now())

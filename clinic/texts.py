@@ -101,6 +101,10 @@ TO_CLINIC: Dict[str, Tuple[str, str]] = {
     "cancelled": ("Appointment cancelled {reference}", "An appointment was cancelled. It was:"),
     "handoff": ("Somebody would like to talk to you: {reference}", "Somebody in the chat would like to talk to a person."),
     "handoff_urgent": ("URGENT, somebody needs you now: {reference}", "Somebody in the chat needs a person now. Please look at once."),
+    "handoff_again": (
+        "Somebody is waiting again: {reference}",
+        "Nobody has written in this chat for two hours, so the computer program answers there again. Somebody still waits for you.",
+    ),
     "request_booking": ("Please confirm a booking: {reference}", "Somebody asked for an appointment that needs your confirmation."),
     "request_callback": ("Please call somebody back: {reference}", "Somebody asked to be called back."),
     "request_complaint": ("A complaint was made: {reference}", "Somebody made a complaint in the chat."),
@@ -123,6 +127,15 @@ Reference: {reference}
 
 Details, after logging in: {link}
 """
+
+# What is said in the chat when staff come and go. `{name}` is how they are called, or "somebody".
+TALK: Dict[str, str] = {
+    "arrived": "{name} from our team is here now and reads what you write. I, the computer program, stay quiet until they leave.",
+    "left": "Our team has left the chat. I am the computer program again: ask me anything.",
+    "left_unfinished": "Our team has left the chat. I am the computer program again. We had not finished: shall we go on?",
+    "go_on": "Go on",
+    "somebody": "Somebody",
+}
 
 # The page behind "No more reminders".
 REMINDERS: Dict[str, str] = {

@@ -26,6 +26,7 @@ TEXTS: Mapping[str, str] = {
     "stopped": "You will get no more messages from us here. Write START to talk to me again, or call us on {phone}. {danger}",
     "welcome_back": "Good to hear from you again. What would you like to know?",
     "edited": "I saw that you changed an earlier message. I had already read it as it was: please send what is new as a new message.",
+    "staff_wait": "Our team has your message and answers you here. If it cannot wait, call us on {phone}. {danger}",
     "erased": "This conversation has been deleted from our records.",
 }
 _DANGER = "In an emergency call {emergency}."

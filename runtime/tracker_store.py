@@ -25,12 +25,12 @@ from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SessionStarted, SlotSet, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, ConversationPaused, Event, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import exc
 
-from runtime import post
+from runtime import conversations, post
 from runtime.database import PATIENCE, answered, events, make_engine, metadata, sweep, windows
 
 logger = logging.getLogger(__name__)
@@ -53,10 +53,14 @@ class ConversationChanged(RuntimeError):
 
 @dataclass
 class Turn:
-    """A message being answered. `replies` fills while actions run and is stored with the events, for a repeated delivery."""
+    """A message being answered. `replies` fills while actions run and is stored with the events, for a repeated delivery.
+
+    `tracker`: the conversation as the turn found it, so that Rasa need not read it a second time.
+    """
 
     message_id: str
     replies: List[Dict[str, Any]] = field(default_factory=list)
+    tracker: Optional[DialogueStateTracker] = None
 
 
 CURRENT_TURN: ContextVar[Optional[Turn]] = ContextVar("stria_turn", default=None)
@@ -157,6 +161,11 @@ class ConversationStore(TrackerStore):
 
     async def retrieve(self, sender_id: str) -> Optional[DialogueStateTracker]:
         """The conversation's window as a tracker, None when it is new."""
+        turn = CURRENT_TURN.get()
+        if turn is not None and turn.tracker is not None and turn.tracker.sender_id == sender_id:
+            found, turn.tracker = turn.tracker, None
+            self._ready.pop(sender_id, None)
+            return found
         ready = self._ready.pop(sender_id, None)  # whoever holds it may spoil it; save() puts it back
 
         def read(connection: Any) -> Any:
@@ -256,7 +265,8 @@ class ConversationStore(TrackerStore):
         opening += [SlotSet(name, slot.value, timestamp=at) for name, slot in before.slots.items() if slot.value != slot.initial_value]
         if before.active_loop_name:
             opening.append(ActiveLoop(before.active_loop_name, timestamp=at))
-        return [*opening, ActionExecuted(ACTION_LISTEN_NAME, timestamp=at)]
+        opening.append(ActionExecuted(ACTION_LISTEN_NAME, timestamp=at))
+        return [*opening, ConversationPaused(timestamp=at)] if before.is_paused() else opening
 
     async def answer_of(self, sender_id: str, message_id: str) -> Optional[List[Dict[str, Any]]]:
         """The replies to a message that was answered already, else None."""
@@ -274,6 +284,16 @@ class ConversationStore(TrackerStore):
     async def run(self, work: Callable[[Any], T]) -> T:
         """`work(connection)` as one transaction beside the turns, for the post room. Raises StoreUnavailable."""
         return await self._run(work)
+
+    async def told_since(self, after: Optional[int]) -> Tuple[int, List[Tuple[int, str, Dict[str, Any]]]]:
+        """The newest event's id, and what staff said after the event with the id `after` (None: lately), as (id, sender id, event), oldest first."""
+
+        def read(connection: Any) -> Any:
+            newest = conversations.newest(connection)
+            return newest, conversations.told_since(connection, newest - WINDOW if after is None else after)
+
+        newest, rows = await self._run(read, retries=())
+        return newest, [(int(number), str(sender), json.loads(data)) for number, sender, data in rows]
 
     async def keys(self) -> Iterable[str]:
         return list(await self._run(lambda c: c.execute(sa.select(windows.c.sender_id)).scalars().all()))

@@ -10,15 +10,18 @@ import logging
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Set
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set
 
+from rasa.core.actions.action import action_for_name_or_text
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
 from rasa.core.lock_store import LockError
-from rasa.shared.core.events import ActionExecuted, BotUttered, UserUttered
+from rasa.core.policies.policy import PolicyPrediction
+from rasa.shared.core.events import ActionExecuted, BotUttered, ConversationPaused, Event, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from runtime import gate, metrics
 from runtime.action_client import TurnAborted
+from runtime.conversations import STAFF
 from runtime.notices import notice
 from runtime.request import new_request_id
 from runtime.tracker_store import CURRENT_TURN, ConversationChanged, StoreUnavailable, Turn
@@ -27,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 LONGEST_TURN = 40.0  # seconds; actions give up much sooner
 ATTEMPTS = 6  # of a turn whose conversation another process changed meanwhile
+STAFF_READ_WITHIN = 600.0  # seconds without a word from staff after which somebody who writes is told that their words are kept
+ANSWERS = "action_answer"  # the action that answers what the guard found
+GRAVE, URGENT = ("emergency", "crisis"), ("urgent",)
 MOST_WAITING = 500  # turns in this process before people are asked to come back
 
 
@@ -136,10 +142,13 @@ class Turns:
             raise ConversationChanged()
 
     async def _run(self, incoming: Incoming, message_id: str) -> Answer:
-        verdict = gate.admit(incoming.text, await self._offers(incoming))
+        tracker = await self.store.peek(incoming.conversation)
+        verdict = gate.admit(incoming.text, _offers(incoming.text, tracker))
         if verdict.notice:
             return _say(incoming, verdict.notice, "refused")
-        turn = Turn(message_id)
+        turn = Turn(message_id, tracker=tracker)
+        if tracker is not None and tracker.is_paused():
+            return await self._overheard(incoming, verdict.text, turn)
         message = UserMessage(verdict.text, Collector(incoming.channel, turn), incoming.conversation, input_channel=incoming.channel, message_id=message_id)
         token = CURRENT_TURN.set(turn)
         try:
@@ -151,12 +160,32 @@ class Turns:
             CURRENT_TURN.reset(token)
         return Answer(turn.replies or _say(incoming, "failed", "failed").replies)
 
-    async def _offers(self, incoming: Incoming) -> List[gate.Offer]:
-        """The buttons on offer; the conversation is read only for a message that looks like a command."""
-        if not isinstance(incoming.text, str) or incoming.text.strip()[:1] not in ("/", "／"):
-            return []
-        tracker = await self.store.peek(incoming.conversation)
-        return gate.offers([e.as_dict() for e in tracker.events if isinstance(e, (BotUttered, UserUttered))]) if tracker else []
+    async def _overheard(self, incoming: Incoming, text: str, turn: Turn) -> Answer:
+        """Staff are speaking: the message is stored for them and the bot says nothing, unless somebody may be in danger."""
+        processor, collector = self.agent.processor, Collector(incoming.channel, turn)
+        token = CURRENT_TURN.set(turn)
+        try:
+            tracker: DialogueStateTracker = await processor.get_tracker(incoming.conversation)
+            message = UserMessage(text, collector, incoming.conversation, input_channel=incoming.channel, message_id=turn.message_id)
+            parse = await processor.parse_message(message, tracker)
+            said = UserUttered(text, parse["intent"], parse["entities"], parse, input_channel=incoming.channel, message_id=turn.message_id)
+            before = list(tracker.events)
+            tracker.update(said, processor.domain)
+            if in_danger(parse, _silence(before, said.timestamp)):
+                action = action_for_name_or_text(ANSWERS, processor.domain, self.agent.action_endpoint)
+                prediction = PolicyPrediction.for_action_name(processor.domain, ANSWERS, policy_name="staff are speaking")
+                await processor._run_action(action, tracker, collector, processor.nlg, prediction)
+            elif _silence(before, said.timestamp) > STAFF_READ_WITHIN and not _waits(before):
+                turn.replies.extend(_say(incoming, "staff_wait", "answered").replies)
+                tracker.update(BotUttered(turn.replies[0]["text"], metadata={"notice": "staff_wait"}), processor.domain)
+            tracker.update(ActionExecuted("action_listen"), processor.domain)
+            await self.store.save(tracker)
+        except TurnAborted:
+            logger.error("an action could not be run; the person was told")
+            return await self._apologise(incoming, text, turn)
+        finally:
+            CURRENT_TURN.reset(token)
+        return Answer(turn.replies)
 
     async def _apologise(self, incoming: Incoming, text: str, turn: Turn) -> Answer:
         """The turn is undone; what the person wrote and what they were told is kept, so that staff see it."""
@@ -177,6 +206,42 @@ class Turns:
         """Delete a conversation between two turns; the number of events deleted. Raises StoreUnavailable."""
         async with self.agent.lock_store.lock(conversation):
             return int(await self.store.erase(conversation))
+
+
+def in_danger(parse: Mapping[str, Any], silence: float) -> bool:
+    """Whether the guard's answer is given although staff are speaking: always for life and limb, and for urgent symptoms when staff have been silent.
+
+    `parse`: Rasa's parse data. `silence`: seconds since staff last said something.
+    """
+    level = str((parse.get("safety") or {}).get("level"))
+    return level in GRAVE or (level in URGENT and silence > STAFF_READ_WITHIN)
+
+
+def _silence(spoken: Sequence[Event], now: float) -> float:
+    """Seconds since staff came or last wrote."""
+    told = (event.timestamp for event in reversed(spoken) if isinstance(event, ConversationPaused) or _by_staff(event))
+    return max(0.0, now - next(told, now))
+
+
+def _waits(spoken: Sequence[Event]) -> bool:
+    """Whether the person was told, since staff last wrote, that their words are kept."""
+    for event in reversed(spoken):
+        if isinstance(event, BotUttered) and (event.metadata or {}).get("notice") == "staff_wait":
+            return True
+        if isinstance(event, ConversationPaused) or _by_staff(event):
+            return False
+    return False
+
+
+def _by_staff(event: Event) -> bool:
+    return isinstance(event, BotUttered) and bool((event.metadata or {}).get(STAFF))
+
+
+def _offers(text: Any, tracker: Optional[DialogueStateTracker]) -> List[gate.Offer]:
+    """The buttons on offer; looked for only when a message looks like a command."""
+    if tracker is None or not isinstance(text, str) or text.strip()[:1] not in ("/", "／"):
+        return []
+    return gate.offers([e.as_dict() for e in tracker.events if isinstance(e, (BotUttered, UserUttered))])
 
 
 def _say(incoming: Incoming, name: str, outcome: str) -> Answer:

@@ -22,7 +22,12 @@ from tests.servers import Missing, Postgres, Redis, Server
 # No test touches the records, keys or sessions of the house it runs in.
 _own = Path(tempfile.mkdtemp(prefix="stria-tests-"))
 atexit.register(shutil.rmtree, _own, ignore_errors=True)
-os.environ.update(STRIA_CLINIC_DB=str(_own / "clinic.sqlite3"), STRIA_RECORD_KEYS=Fernet.generate_key().decode(), STRIA_SIGNING_KEY=_own.name * 4)
+os.environ.update(
+    STRIA_CLINIC_DB=str(_own / "clinic.sqlite3"),
+    STRIA_CONVERSATIONS_DB=str(_own / "conversations.sqlite3"),
+    STRIA_RECORD_KEYS=Fernet.generate_key().decode(),
+    STRIA_SIGNING_KEY=_own.name * 4,
+)
 
 prepare_environment()
 quieten()  # Sanic resets the warning filters when first imported: let it do so before pytest sets ours

@@ -1,5 +1,6 @@
 """The website's channel: a conversation that survives what browsers and networks do to it."""
 
+import json
 import signal
 import sqlite3
 import stat
@@ -13,6 +14,7 @@ import pytest
 import requests
 
 from channels.base import button_key
+from runtime.conversations import Conversations, spoken
 from tests.channels.website import PAGE, Visitor, Website, wait_for, words
 from tests.runtime.site import Parent
 
@@ -204,3 +206,37 @@ def test_the_secret_is_made_once_and_is_nobody_elses(tmp_path: Path, monkeypatch
     monkeypatch.setenv("STRIA_WEB_SECRET", "short")
     with pytest.raises(ValueError, match="32"):
         settings.web_secret(path)
+
+
+def test_what_staff_say_arrives_live_and_stands_in_the_history(website: Website) -> None:
+    visitor, other = Visitor(website), Visitor(website)
+    visitor.say("can i talk to somebody", "m1")
+    other.say("does it hurt", "m1")
+    (mine,) = (c for c in website.conversations() if c.startswith("web:") and _said(website, c) == ["can i talk to somebody"])
+    door = Conversations(website.database)
+    door.add(mine, [{"event": "pause"}, spoken("Anna from our team is here now.", "", "p")], "p")
+    door.add(mine, [spoken("Hello, how can I help?", "Anna", "s")], "s")
+    wait_for(lambda: sum(name == "turn" for name, _ in visitor.heard) == 2)
+    pushed = [item for name, data in visitor.heard if name == "turn" for item in data["items"]]
+    assert [item["text"] for item in pushed] == ["Anna from our team is here now.", "Anna: Hello, how can I help?"]
+    assert visitor.say("is it safe to book", "m2") == {"status": "answered", "items": []}
+    door.add(
+        mine,
+        [spoken("Shall we go on?", "", "r", [{"title": "Go on", "payload": "go on"}]), {"event": "resume"}, {"event": "action", "name": "action_listen"}],
+        "r",
+    )
+    wait_for(lambda: sum(name == "turn" for name, _ in visitor.heard) == 3)
+    replayed = visitor.open()["items"]
+    assert [item for item in replayed if item["key"].startswith("staff:")][:2] == pushed
+    assert [item["text"] for item in replayed if item["from"] == "visitor"] == ["can i talk to somebody", "is it safe to book"]
+    assert visitor.say("does it hurt", "m3")["items"]
+    assert not [data for name, data in other.heard if name == "turn"]
+    door.close()
+    visitor.leave()
+    other.leave()
+
+
+def _said(website: Website, conversation: str) -> List[str]:
+    with sqlite3.connect(website.database) as database:
+        rows = database.execute("SELECT data FROM events WHERE sender_id = ? AND type_name = 'user'", [conversation]).fetchall()
+    return [json.loads(data)["text"] for (data,) in rows]

@@ -1,9 +1,11 @@
 """What is kept is sealed, and goes when its time has come or its person wants it gone."""
 
+import contextlib
 import datetime as dt
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from django.core.management import call_command
 
 from clinic import keys, models, sealing
 from clinic.booking.slots import Wishes
-from clinic.services import bookings, consents, handoffs, requests, retention, screenings
+from clinic.services import bookings, consents, handoffs, history, requests, retention, screenings
 from clinic.services.results import Booking
 from tests.clinic.conftest import NOW, PERSON, environment
 from tests.databases import ClinicFile
@@ -95,13 +97,24 @@ class Words:
     """Stands for the store of what was said."""
 
     def __init__(self, broken: bool = False):
-        self.broken, self.erased, self.events = broken, [], []
+        self.broken, self.erased, self.events, self.keys = broken, [], [], set()
 
     erased: list[str]
     events: list[tuple[str, list[dict[str, Any]]]]
+    keys: set[str]
+    form = ""
 
-    def append(self, conversation: str, events: list[dict[str, Any]]) -> None:
-        self.events.append((conversation, events))
+    def add(self, conversation: str, new: list[dict[str, Any]], key: str) -> bool:
+        if self.broken:
+            raise OSError
+        if key in self.keys:
+            return False
+        self.keys.add(key)
+        self.events.append((conversation, new))
+        return True
+
+    def open_form(self, conversation: str) -> str:
+        return self.form
 
     def erase(self, conversation: str) -> int:
         if self.broken:
@@ -111,6 +124,16 @@ class Words:
 
 
 WORDS = Words()
+
+
+@contextlib.contextmanager
+def no_commits_outstanding() -> Iterator[None]:
+    """What is to be told at once has been told when the block ends."""
+    from django.db import connection
+
+    assert not connection.in_atomic_block
+    yield
+    assert not connection.run_on_commit
 
 
 @pytest.fixture
@@ -160,7 +183,10 @@ class TestErasure:
         words.broken = False
         retention.erase(retention.Erasure.of_conversation("whatsapp:+447400123456"), "anna", NOW)
 
-    def test_without_a_connection_the_receipt_says_so(self) -> None:
+    def test_without_a_connection_the_receipt_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from django.conf import settings
+
+        monkeypatch.setattr(settings, "CONVERSATIONS", "", raising=False)
         everything()
         receipt = retention.erase(retention.Erasure.of_conversation("whatsapp:+447400123456"), "anna", NOW)
         assert receipt.stores["words in conversations"] == retention.NOT_CONNECTED
@@ -260,31 +286,120 @@ class TestHandoffs:
     def staff(self) -> list[Any]:
         from django.contrib.auth.models import User
 
-        return [User.objects.create_user(name, is_staff=True) for name in ("anna", "ben")]
+        return [User.objects.create_user(name, is_staff=True, first_name=name.title(), last_name="Lee") for name in ("anna", "ben")]
 
-    def test_the_bot_is_paused_when_taken_and_listens_again_when_closed(self, staff: list[Any], words: Words) -> None:
+    def raised(self, key: str = "h", urgency: str = "normal", conversation: str = "web:1") -> models.Handoff:
+        return models.Handoff.objects.get(reference=handoffs.raise_handoff(conversation, "asked", urgency, "summary", None, key))
+
+    def test_is_raised_once_for_a_message(self) -> None:
+        assert self.raised() == self.raised()
+        assert handoffs.state("web:1") == "open" and handoffs.state("web:2") is None
+
+    @pytest.mark.parametrize("form", ["", "booking_form"])
+    def test_the_bot_is_quiet_while_staff_talk_and_the_person_is_told_who_speaks(self, form: str, staff: list[Any], words: Words) -> None:
+        words.form = form
+        handoff = self.raised()
+        with no_commits_outstanding():
+            handoffs.take(handoff, staff[0], NOW)
+        assert handoffs.state("web:1") == "taken"
+        for _ in range(2):
+            handoffs.write(handoff, staff[0], " Hello, this is Anna. ", "form 1", NOW)
+        with no_commits_outstanding():
+            handoffs.give_back(handoff, staff[0], NOW)
+            handoffs.give_back(handoff, staff[0], NOW)
+        assert handoffs.state("web:1") is None
+        (_, came), (_, wrote), (_, left) = words.events
+        assert came[0] == {"event": "pause"} and came[1]["text"].startswith("Anna Lee from our team is here now")
+        assert [(e["text"], e["metadata"]["staff"]) for e in wrote] == [("Hello, this is Anna.", "Anna Lee")]
+        assert [e["event"] for e in left] == ["bot", "resume", "action"] and left[2]["name"] == "action_listen"
+        assert ("shall we go on" in left[0]["text"]) == bool(form) == bool(left[0]["data"]["buttons"])
+        assert "anna" not in str(words.events).lower().replace("anna lee", "").replace("this is anna", "")  # her login is nobody's business
+        assert [h.what for h in history.of(handoff.reference)] == ["closed", "wrote", "taken", "raised"]
+
+    def test_a_chat_that_is_away_is_told_later_and_a_word_to_it_is_refused(self, staff: list[Any], words: Words) -> None:
         from clinic.outbox import Worker
 
-        reference = handoffs.raise_handoff("web:1", "asked", "normal", "summary", None, "h")
-        assert handoffs.raise_handoff("web:1", "asked", "normal", "summary", None, "h") == reference
-        assert handoffs.state("web:1") == "open" and handoffs.state("web:2") is None
-        handoffs.take(reference, staff[0], NOW)
-        assert handoffs.state("web:1") == "taken"
-        Worker().round()
-        handoffs.close(reference, staff[0], NOW)
-        assert handoffs.state("web:1") is None
-        Worker().round()
-        resume = [{"event": "resume"}, {"event": "action", "name": "action_listen"}]
-        assert words.events == [("web:1", [{"event": "pause"}]), ("web:1", resume)]
+        handoff, words.broken = self.raised(), True
+        with no_commits_outstanding():
+            handoffs.take(handoff, staff[0], NOW)
+        with pytest.raises(handoffs.NotReached):
+            handoffs.write(handoff, staff[0], "hello", "f", NOW)
+        words.broken = False
+        handoffs.write(handoff, staff[0], "hello", "f", NOW)  # the bot is quieted first
+        assert [len(new) for _, new in words.events] == [2, 1]
+        Worker().round(dt.datetime.now(tz=dt.timezone.utc) + DAY)
+        assert len(words.events) == 2
 
-    def test_two_cannot_take_the_same_and_one_can_take_it_twice(self, staff: list[Any]) -> None:
-        reference = handoffs.raise_handoff("web:1", "asked", "normal", "summary", None, "h")
-        second = handoffs.raise_handoff("web:1", "asked again", "urgent", "summary", None, "h2")
-        handoffs.take(reference, staff[0], NOW)
-        handoffs.take(reference, staff[0], NOW)
-        for other in (reference, second):
+    def test_an_old_pause_that_is_late_does_not_undo_what_came_after(self, staff: list[Any], words: Words) -> None:
+        from clinic.outbox import Worker
+
+        handoff, words.broken = self.raised(), True
+        with no_commits_outstanding():
+            handoffs.take(handoff, staff[0], NOW)
+            handoffs.give_back(handoff, staff[0], NOW)
+        words.broken = False
+        Worker().round(dt.datetime.now(tz=dt.timezone.utc) + DAY)
+        assert [e["event"] for _, new in words.events for e in new] == ["bot", "resume", "action"]
+
+    def test_only_who_has_it_writes(self, staff: list[Any], words: Words) -> None:
+        handoff = self.raised()
+        with pytest.raises(handoffs.NotYours):
+            handoffs.write(handoff, staff[0], "hello")
+        handoffs.take(handoff, staff[0], NOW)
+        with pytest.raises(handoffs.NotYours, match="anna"):
+            handoffs.write(handoff, staff[1], "hello")
+        for text in ("", "  ", "x" * 2001):
+            with pytest.raises(ValueError):
+                handoffs.write(handoff, staff[0], text)
+
+    def test_two_cannot_take_the_same_and_one_can_take_it_twice(self, staff: list[Any], words: Words) -> None:
+        handoff, second = self.raised(), self.raised("h2", "urgent")
+        handoffs.take(handoff, staff[0], NOW)
+        handoffs.take(handoff, staff[0], NOW)
+        for other in (handoff, second):
             with pytest.raises(handoffs.AlreadyTaken, match="anna"):
                 handoffs.take(other, staff[1], NOW)
+
+    def test_of_eight_who_want_it_at_once_one_has_it(self, staff: list[Any], words: Words) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from django.contrib.auth.models import User
+        from django.db import connections
+
+        crowd = [User.objects.create_user(f"s{n}", is_staff=True) for n in range(8)]
+        both = [self.raised(), self.raised("h2")]  # two hand-offs of one conversation are one talk
+
+        def take(number: int) -> bool:
+            try:
+                handoffs.take(both[number % 2], crowd[number], NOW)
+                return True
+            except handoffs.AlreadyTaken:
+                return False
+            finally:
+                connections["default"].close()
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(take, range(8))) == 1
+        assert models.Handoff.objects.filter(status="taken").count() == 1
+
+    def test_left_alone_for_hours_the_bot_comes_back_and_somebody_else_is_called(self, staff: list[Any], words: Words) -> None:
+        from clinic.outbox import Worker
+
+        handoff = self.raised()
+        handoffs.take(handoff, staff[0], NOW)
+        now = dt.datetime.now(tz=dt.timezone.utc)
+        assert handoffs.left_alone(now + dt.timedelta(minutes=90)) == 0
+        assert handoffs.left_alone(now + dt.timedelta(minutes=150)) == 1 == models.Message.objects.filter(about="handoff_again").count()
+        assert handoffs.state("web:1") == "open"
+        Worker().round(now + DAY)
+        assert words.events[-1][1][1] == {"event": "resume"}
+        handoffs.take(handoff, staff[1], NOW)
+
+    def test_giving_back_closes_all_that_waited_there(self, staff: list[Any], words: Words) -> None:
+        handoff, _, elsewhere = self.raised(), self.raised("h2", "urgent"), self.raised("h3", conversation="web:2")
+        handoffs.take(handoff, staff[0])
+        handoffs.give_back(handoff, staff[0])
+        assert list(models.Handoff.objects.exclude(status="closed")) == [elsewhere]
 
     def test_urgency_is_one_of_two(self) -> None:
         with pytest.raises(ValueError):

@@ -1,4 +1,5 @@
 """For the clinic's pages: a member of staff writes to a person in their channel. Needs the conversations database only, neither Rasa nor a platform.
+`CONVERSATIONS` is what the clinic's services are given: it keeps the transcript and the post in one transaction. By hand:
 
     engine = runtime.database.make_engine(runtime.settings.conversations_db())
     with engine.begin() as c:
@@ -11,11 +12,12 @@ hand-off. "held": a template asked the person to write, the text follows when th
 """
 
 import time
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 from channels.base import Bubble
 from channels.rendering import capabilities, render
 from runtime import post
+from runtime.conversations import STAFF, Conversations
 
 
 def reachable(conversation: str) -> bool:
@@ -41,3 +43,15 @@ def what_became(connection: Any, conversation: str, text: str, key: str) -> Tupl
     found = post.progress(connection, [letter.key for letter in _letters(conversation, text, key)])
     order = ("failed", "dropped", "held", "waiting", "sent")
     return min(found, key=lambda row: order.index(row[0])) if found else ("", "")
+
+
+class Reached(Conversations):
+    """Conversations whose people are written to in their channel when staff say something."""
+
+    def deliver(self, connection: Any, conversation: str, event: Mapping[str, Any]) -> None:
+        if reachable(conversation):
+            about = event["metadata"]
+            write(connection, conversation, f"{about[STAFF]}: {event['text']}" if about[STAFF] else str(event["text"]), about["key"])
+
+
+CONVERSATIONS = Reached()

@@ -133,4 +133,4 @@ if SMTP_SECURITY not in ("starttls", "tls", "none"):
 MAIL_FROM = os.environ.get("STRIA_MAIL_FROM", "")  # empty: the clinic's e-mail address
 
 # How the bot's conversations are reached: the dotted path of an object with the methods of clinic.conversations.Conversations.
-CONVERSATIONS = "runtime.conversations.CONVERSATIONS"
+CONVERSATIONS = "channels.staff.CONVERSATIONS"

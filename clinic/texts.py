@@ -132,7 +132,7 @@ Details, after logging in: {link}
 TALK: Dict[str, str] = {
     "arrived": "{name} from our team is here now and reads what you write. I, the computer program, stay quiet until they leave.",
     "left": "Our team has left the chat. I am the computer program again: ask me anything.",
-    "left_unfinished": "Our team has left the chat. I am the computer program again. We had not finished: shall we go on?",
+    "left_unfinished": "Our team has left the chat. I am the computer program again. We had not finished: write “go on” and we carry on.",
     "go_on": "Go on",
     "somebody": "Somebody",
 }

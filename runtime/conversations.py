@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 import sqlalchemy as sa
 
-from runtime import database, settings
+from runtime import database, post, settings
 from runtime.database import answered, events, windows
 
 STAFF = "staff"  # in `action_name` of what staff say, and the key of their name in its metadata
@@ -52,11 +52,17 @@ class Conversations:
                 return False
             connection.execute(answered.insert().values(sender_id=conversation, message_id=mark, at=now, replies="[]"))
             connection.execute(events.insert(), [_row(conversation, {"timestamp": now, **event}) for event in new])
+            for event in new:
+                if _told(event):
+                    self.deliver(connection, conversation, event)
             if not known:
                 first = connection.execute(sa.select(sa.func.min(events.c.id)).where(events.c.sender_id == conversation)).scalar()
                 version = 1 + secrets.randbelow(2**30)
                 connection.execute(windows.insert().values(sender_id=conversation, version=version, first_event=first, opening="[]", changed=now))
             return True
+
+    def deliver(self, connection: Any, conversation: str, event: Mapping[str, Any]) -> None:
+        """Whatever it takes beside the event itself to bring what staff said to the person: nothing on the website. In the same transaction."""
 
     def open_form(self, conversation: str) -> str:
         """The form that waits for an answer in it, or ""."""
@@ -71,6 +77,7 @@ class Conversations:
             gone = int(connection.execute(events.delete().where(events.c.sender_id == conversation)).rowcount)
             for table in (windows, answered):
                 connection.execute(table.delete().where(table.c.sender_id == conversation))
+            post.erase(connection, conversation)
         database.sweep(self.engine)
         return gone
 
@@ -81,17 +88,17 @@ class Conversations:
                 self._engine = None
 
 
-CONVERSATIONS = Conversations()
+def _told(event: Mapping[str, Any]) -> bool:
+    return STAFF in (event.get("metadata") or {})
 
 
 def _row(conversation: str, event: Mapping[str, Any]) -> Dict[str, Any]:
-    told = STAFF in (event.get("metadata") or {})
     return {
         "sender_id": conversation,
         "type_name": event["event"],
         "timestamp": event["timestamp"],
         "intent_name": None,
-        "action_name": STAFF if told else event.get("name"),
+        "action_name": STAFF if _told(event) else event.get("name"),
         "data": json.dumps(event),
     }
 

@@ -1,6 +1,7 @@
 """The renderer keeps every platform's limits, loses no word, and lets no intent's name out."""
 
 import re
+from pathlib import Path
 from typing import Any, List
 
 import pytest
@@ -244,3 +245,24 @@ def test_words_of_staff_need_a_platform_and_a_text() -> None:
         staff.write(None, "web:abc", "hello", "k")
     with pytest.raises(ValueError, match="nothing to send"):
         staff.write(None, "sms:+447400123456", "  ", "k")
+
+
+def test_what_staff_say_goes_to_the_transcript_and_into_the_post_at_once(tmp_path: Path) -> None:
+    import sqlalchemy as sa
+
+    from channels.staff import Reached
+    from runtime import post
+    from runtime.conversations import spoken
+
+    door = Reached(str(tmp_path / "c.sqlite3"))
+    for conversation in ("whatsapp:447400123456", "web:abc"):
+        for _ in range(2):
+            door.add(conversation, [spoken("Hello, how can I help?", "Anna Lee", "k")], "k")
+    with door.engine.connect() as connection:
+        letters = connection.execute(sa.select(post.outgoing)).all()
+    assert [(one.conversation, one.origin) for one in letters] == [("whatsapp:447400123456", "staff")]
+    assert "Anna Lee: Hello" in letters[0].content
+    assert door.erase("whatsapp:447400123456") == 1
+    with door.engine.connect() as connection:
+        assert not connection.execute(sa.select(post.outgoing)).all()
+    door.close()

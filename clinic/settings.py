@@ -20,6 +20,9 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 INSTALLED_APPS = [
     "clinic.apps.Clinic",
     "clinic.apps.StaffSite",
+    "clinic.review.apps.Review",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -35,6 +38,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "clinic.review.doors.Doors",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "clinic.middleware.ClinicClock",
@@ -50,6 +55,7 @@ TEMPLATES: List[Dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "clinic.review.nav.menu",
             ]
         },
     }
@@ -101,7 +107,12 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
 AUTH_PASSWORD_VALIDATORS[1]["OPTIONS"] = {"min_length": 12}  # type: ignore[assignment]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "staff_login"
+# required: nobody gets past the login without one; offered: only whoever has set one up. On the open internet it is required.
+SECOND_FACTOR = os.environ.get("STRIA_SECOND_FACTOR") or ("required" if _HTTPS else "offered")
+if SECOND_FACTOR not in ("required", "offered"):
+    raise ValueError("STRIA_SECOND_FACTOR is required or offered.")
+OTP_TOTP_ISSUER = "Stria staff"
 
 SESSION_COOKIE_NAME = "__Host-staff" if _HTTPS else "staff"
 SESSION_COOKIE_AGE = 8 * 3600
@@ -134,3 +145,8 @@ MAIL_FROM = os.environ.get("STRIA_MAIL_FROM", "")  # empty: the clinic's e-mail 
 
 # How the bot's conversations are reached: the dotted path of an object with the methods of clinic.conversations.Conversations.
 CONVERSATIONS = "channels.staff.CONVERSATIONS"
+
+# Where the patches of the review desk are written.
+PATCHES = VAR / "patches"
+# What turns messages into vectors, to put unknown questions together: the dotted path of a function without arguments; empty: by their words.
+ENCODER = "nlu.encoder.SentenceEncoder"

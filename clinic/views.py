@@ -29,6 +29,14 @@ def reminders(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "clinic/reminders.html", words, status=200 if known else 404)
 
 
+def staff(request: HttpRequest) -> HttpResponse:
+    """To the first page that this login may open."""
+    pages = {"review.view_talk": "review:inbox", "review.view_access": "review:log", "clinic.view_booking": "review:diary"}
+    if not request.user.is_authenticated:
+        return redirect("review:inbox")
+    return redirect(next((page for permission, page in pages.items() if request.user.has_perm(permission)), "admin:index"))
+
+
 @staff_member_required
 def find(request: HttpRequest, kind: str, reference: str) -> HttpResponse:
     """From a reference in a mail to its record."""

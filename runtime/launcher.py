@@ -45,6 +45,7 @@ def table(model: Path, rest: bool = False, records: Optional[bool] = None) -> Li
             Process("login", (python, "-m", "clinic.first_login"), after=("records",), once=True),
             Process("web", (python, "-m", "clinic.server"), after=("records",), ready=f"http://127.0.0.1:{clinic_port()}/staff/"),
             Process("outbox", (python, "-m", "clinic.outbox"), after=("records",)),
+            Process("review", (python, "-m", "clinic.review.ingest"), after=("records",)),
         ]
     if serves_actions_here():
         given = {"STRIA_ACTIONS_PORT": str(urlsplit(actions_url()).port or actions_port())}

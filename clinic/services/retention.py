@@ -1,8 +1,9 @@
 """How long what is kept, and how a person's data is erased: by age every night, or at once on request, with a receipt for each store."""
 
 import datetime as dt
-from typing import Any, Dict, Iterable, List, Set, Tuple, Union
+from typing import Any, Dict, Iterable, List, Protocol, Set, Tuple, Union
 
+from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
@@ -13,6 +14,24 @@ from clinic.services import bookings, contacts, history
 
 Counts = Dict[str, Union[int, str]]
 NOT_CONNECTED = "not connected: erase them there by hand"
+
+
+class Store(Protocol):
+    """What other rooms keep about conversations, given by the primary keys of their rows."""
+
+    def counts(self, conversations: Iterable[int]) -> Dict[str, int]: ...
+
+    def erase(self, conversations: Iterable[int]) -> None:
+        """Inside the transaction of the erasure."""
+
+    def overwrite(self) -> None:
+        """After it: what is deleted must not linger in an index."""
+
+    def purge(self, before: dt.datetime) -> int:
+        """Delete what ended before. Returns how much."""
+
+
+ALSO: List[Store] = []  # each puts itself here when Django starts
 
 
 class Erasure:
@@ -79,6 +98,7 @@ class Erasure:
             "screenings": Screening.objects.filter(**mine).count(),
             "consents": Consent.objects.filter(**mine).count(),
             "mails not yet sent": self._mails().count(),
+            **{name: count for store in ALSO for name, count in store.counts(self.conversations).items()},
         }
 
     def _mails(self) -> QuerySet[Message]:
@@ -95,6 +115,8 @@ def erase(person: Erasure, actor: str, now: dt.datetime, reference: str = "") ->
     connected = conversations.reach()
     stores["words in conversations"] = sum(connected.erase(one) for one in ids) if connected else NOT_CONNECTED if ids else 0
     with transaction.atomic():
+        for store in ALSO:
+            store.erase(person.conversations)
         mine = list(person._of(Booking).select_related("slot"))
         for booking in mine:
             if booking.status == "confirmed" and booking.slot and booking.slot.starts > now:
@@ -122,6 +144,8 @@ def _anonymise(pks: Iterable[int]) -> int:
 
 def _overwrite() -> None:
     """SQLite overwrites what it deletes (`secure_delete`); the log beside the database is emptied too."""
+    for store in ALSO:
+        store.overwrite()
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -131,7 +155,7 @@ def purge(now: dt.datetime) -> Counts:
     """Delete what is older than the clinic keeps it (`privacy` in clinic.yml). Returns how much, by store."""
     practice = PRACTICE.get()
     short, long = now - dt.timedelta(days=practice.retention_days), now - dt.timedelta(days=practice.booking_days)
-    counts: Counts = {}
+    counts: Counts = {"review desk": sum(store.purge(short) for store in ALSO)}
     with transaction.atomic():
         old = Booking.objects.filter(slot__ends__lt=long) | Booking.objects.filter(status="lost", updated__lt=now - dt.timedelta(days=1))
         with_data = old.filter(Q(contact__isnull=False) | Q(conversation__isnull=False) | Q(screening__isnull=False))
@@ -155,16 +179,16 @@ def purge(now: dt.datetime) -> Counts:
 
 def _left_alone(before: dt.datetime) -> QuerySet[Conversation]:
     """Conversations of before that day with nothing left to keep but their consents."""
-    alone = Conversation.objects.filter(created__lt=before, bookings=None, handoffs=None, requests=None, screenings=None, holds=None)
+    alone = Conversation.objects.filter(created__lt=before, bookings=None, handoffs=None, requests=None, screenings=None, holds=None, talks=None)
     return alone.exclude(consents__given_at__gte=before)
 
 
 def reseal() -> int:
     """Write every sealed value and digest anew with the newest key. Returns how many rows. May be repeated."""
     country, count = PRACTICE.get().country, 0
-    for model in (Conversation, Screening, Booking, Handoff, Request):
+    for model in apps.get_models():
         fields = [field.name for field in model._meta.fields if isinstance(field, sealing.SealedField)]
-        for pk in list(model.objects.values_list("pk", flat=True)):  # type: ignore[attr-defined]
+        for pk in list(model.objects.values_list("pk", flat=True)) if fields else ():  # type: ignore[attr-defined]
             with transaction.atomic():
                 row = model.objects.select_for_update().filter(pk=pk).first()  # type: ignore[attr-defined]
                 if row is None:

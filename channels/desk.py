@@ -283,7 +283,7 @@ class Desk:
         word = " ".join(update.text.casefold().strip(" .!\"'").split()) if update.kind in ("text", "begin") else ""
         if update.stop == "help":
             return Result()  # the platform has answered
-        if update.stop == "stop" or (update.kind == "text" and word in able.stop):
+        if update.stop == "stop" or (update.kind == "text" and word in able.stop and await self._meant_to_us(update, able)):
             # Where the platform itself silences us after the word, it confirms it too, and ours would be refused.
             told = [] if update.stop == "stop" else [Bubble(notice("stopped"))]
             return Result(told, {"stopped": "asked"})
@@ -302,6 +302,13 @@ class Desk:
         result = await self._answer(update, row, able, person)
         result.changes = {**changes, **result.changes}
         return result
+
+    async def _meant_to_us(self, update: Update, able: Capability) -> bool:
+        """Whether a word like "stop" ends all messages. In the middle of a form it ends the form, unless it is law or written as we write it: STOP."""
+        if able.stop_silences or update.text.strip().isupper() or not update.text.strip(" .!").isalpha():
+            return True
+        tracker = await self.store.peek(update.conversation)
+        return tracker is None or tracker.active_loop_name is None
 
     async def _answer(self, update: Update, row: Any, able: Capability, person: Mapping[str, Any]) -> Result:
         said: List[Bubble] = []

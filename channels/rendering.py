@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 import yaml
 
 from channels.base import Bubble, button_key
+from runtime.conversations import STAFF
 
 CHOOSE = "Please choose:"
 HOW_TO_CHOOSE = "Reply with the number."
@@ -358,6 +359,8 @@ def menu(spoken: Sequence[Mapping[str, Any]]) -> List[Tuple[str, str]]:
         if event.get("event") == "user":
             found = {}
         elif event.get("event") == "bot":
+            if (event.get("metadata") or {}).get(STAFF) is not None:  # a person has spoken since: a number answers them
+                found = {}
             for button in (event.get("data") or {}).get("buttons") or []:
                 if isinstance(button, Mapping) and isinstance(button.get("payload"), str) and str(button.get("title") or "").strip():
                     found[(str(button["title"]).strip(), button["payload"])] = None

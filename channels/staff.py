@@ -12,7 +12,7 @@ hand-off. "held": a template asked the person to write, the text follows when th
 """
 
 import time
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from channels.base import Bubble
 from channels.rendering import capabilities, render
@@ -25,17 +25,20 @@ def reachable(conversation: str) -> bool:
     return conversation.partition(":")[0] in capabilities()
 
 
-def _letters(conversation: str, text: str, key: str) -> List[post.Letter]:
+def _letters(conversation: str, text: str, key: str, buttons: Sequence[Mapping[str, str]] = ()) -> List[post.Letter]:
     able = capabilities().get(conversation.partition(":")[0])
     if able is None or not text.strip():
         raise ValueError("There is nothing to send, or no platform to send it on.")
-    parts = render([Bubble(text.strip())], able)
+    parts = render([Bubble(text.strip(), tuple((b["title"], b["payload"]) for b in buttons))], able)
     return [post.Letter(post.digest("staff", conversation, key, str(n)), part.to_json(), "staff") for n, part in enumerate(parts)]
 
 
-def write(connection: Any, conversation: str, text: str, key: str, now: Optional[float] = None) -> bool:
-    """Leave a text for a person; False when the same `key` was left before. Raises ValueError when `conversation` is on no platform or the text is empty."""
-    return post.post(connection, conversation, _letters(conversation, text, key), now or time.time()) > 0
+def write(connection: Any, conversation: str, text: str, key: str, now: Optional[float] = None, buttons: Sequence[Mapping[str, str]] = ()) -> bool:
+    """Leave a text for a person; False when the same `key` was left before. `buttons`: {"title", "payload"}, which work once they are in the transcript.
+
+    Raises ValueError when `conversation` is on no platform or the text is empty.
+    """
+    return post.post(connection, conversation, _letters(conversation, text, key, buttons), now or time.time()) > 0
 
 
 def what_became(connection: Any, conversation: str, text: str, key: str) -> Tuple[str, str]:
@@ -51,7 +54,8 @@ class Reached(Conversations):
     def deliver(self, connection: Any, conversation: str, event: Mapping[str, Any]) -> None:
         if reachable(conversation):
             about = event["metadata"]
-            write(connection, conversation, f"{about[STAFF]}: {event['text']}" if about[STAFF] else str(event["text"]), about["key"])
+            said = f"{about[STAFF]}: {event['text']}" if about[STAFF] else str(event["text"])
+            write(connection, conversation, said, about["key"], buttons=(event.get("data") or {}).get("buttons") or ())
 
 
 CONVERSATIONS = Reached()

@@ -170,6 +170,11 @@ def web_secret(path: Path = VAR / "website-secret") -> bytes:
     return path.read_text(encoding="utf-8").strip().encode()
 
 
+def channels_url() -> str:
+    """Public https address of the Rasa server, where the messaging platforms send to; empty when none is set."""
+    return os.environ.get("STRIA_CHANNELS_URL", "").strip()
+
+
 def proxies() -> int:
     """Reverse proxies in front of this server whose X-Forwarded-For is believed; 0: none is."""
     value = os.environ.get("STRIA_PROXIES") or "0"

@@ -31,6 +31,7 @@ from channels.rendering import (
     split,
     units,
 )
+from runtime.conversations import STAFF
 
 ALL = list(capabilities().values())
 IDS = [able.name for able in ALL]
@@ -226,6 +227,7 @@ def test_the_menu_is_that_of_the_newest_answer_in_the_order_shown() -> None:
     spoken = [bot("a"), {"event": "user", "text": "x"}, bot("b", "c"), bot(), bot("c", "d"), {"event": "bot", "data": None}]
     assert [title for title, _ in menu(spoken)] == ["b", "c", "d"]
     assert menu([*spoken, {"event": "user", "text": "y"}]) == []
+    assert menu([*spoken, {"event": "bot", "text": "Anna here. How many weeks?", "metadata": {STAFF: "Anna"}}]) == []
 
 
 @given(text=st.text(max_size=60), titles=st.lists(TITLES, max_size=6), numbers=st.booleans())
@@ -257,11 +259,11 @@ def test_what_staff_say_goes_to_the_transcript_and_into_the_post_at_once(tmp_pat
     door = Reached(str(tmp_path / "c.sqlite3"))
     for conversation in ("whatsapp:447400123456", "web:abc"):
         for _ in range(2):
-            door.add(conversation, [spoken("Hello, how can I help?", "Anna Lee", "k")], "k")
+            door.add(conversation, [spoken("Hello, how can I help?", "Anna Lee", "k", [{"title": "Go on", "payload": "go on"}])], "k")
     with door.engine.connect() as connection:
         letters = connection.execute(sa.select(post.outgoing)).all()
     assert [(one.conversation, one.origin) for one in letters] == [("whatsapp:447400123456", "staff")]
-    assert "Anna Lee: Hello" in letters[0].content
+    assert "Anna Lee: Hello" in letters[0].content and button_key("go on") in letters[0].content
     assert door.erase("whatsapp:447400123456") == 1
     with door.engine.connect() as connection:
         assert not connection.execute(sa.select(post.outgoing)).all()

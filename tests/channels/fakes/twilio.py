@@ -38,6 +38,19 @@ class Twilio(Fake):
         router.add_post(f"/2010-04-01/Accounts/{ACCOUNT}/Messages.json", self.message)
         router.add_get(f"/2010-04-01/Accounts/{ACCOUNT}.json", self.account)
 
+        router.add_get(f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers.json", self.listed)
+        router.add_post(f"/2010-04-01/Accounts/{ACCOUNT}/IncomingPhoneNumbers/PN1.json", self.change)
+
+    async def listed(self, request: web.Request) -> web.Response:
+        known = request.query.get("PhoneNumber") == self.number
+        return web.json_response({"incoming_phone_numbers": [{"sid": "PN1", "phone_number": self.number}] if known else []})
+
+    async def change(self, request: web.Request) -> web.Response:
+        form = {key: str(value) for key, value in (await request.post()).items()}
+        self.only(form, "SmsUrl SmsMethod", "a number")
+        self.callbacks.append(form["SmsUrl"])
+        return web.json_response({"sid": "PN1"})
+
     def error(self, code: int, status: int = 400) -> web.Response:
         return web.json_response({"code": code, "message": "…", "more_info": "", "status": status}, status=status)
 

@@ -18,18 +18,24 @@ from actions.knowledge import Knowledge
 from actions.memory import Memory
 from actions.when import HOURS, read
 from actions.wish import Unclear, Wish, day_text, describe
+from clinic.references import read_reference
 
 SLOT = "booking"
 RETURN_AFTER = dt.timedelta(hours=4)
 FORGET_AFTER = dt.timedelta(days=14)
 CONSENT_PURPOSE, CONSENT_VERSION = "contact", "booking-1"
 MONTH_FIRST = ("US",)  # countries that write 04/03 for the third of April
-TASKS = {"book_consultation": "book", "reschedule_booking": "move", "cancel_booking": "cancel", "check_booking": "check", "request_human": "callback"}
+TASKS = {
+    **{"book_consultation": "book", "reschedule_booking": "move", "cancel_booking": "cancel", "check_booking": "check", "request_human": "callback"},
+    **{"make_complaint": "complaint", "delete_my_data": "erasure"},
+}
+FOR_EVERYBODY = ("complaint", "erasure")  # of any age
 LONGEST_AREA = 60
 MOST_FAILS = 2
 STOPS_ALONE = (*answers.EMERGENCY, *answers.URGENT)
 PERSON = ("name", "phone", "email", "contact_by", "area")
-SKIPPABLE = ("phone", "email", "contact_by", "area", "call_time")
+SKIPPABLE = ("phone", "email", "contact_by", "area", "call_time", "what", "reach")
+LONGEST_STORY = 2000  # characters of a complaint
 NO_QUESTION = {*TASKS, *answers.COURTESY, "nlu_fallback", "out_of_scope", "ask_capabilities"}
 
 State = Dict[str, Any]
@@ -41,7 +47,8 @@ class Effect:
     """Something to be done in the clinic's records; `kind` of its result is named beside each.
 
     slots → slots · hold → held, taken · consent → saved · book → booked, taken, requested, elsewhere · find → found, too_many ·
-    move → booked, same, taken, requested, gone, fixed · cancel → cancelled, gone, fixed · request → requested. Any: down.
+    move → booked, same, taken, requested, gone, fixed · cancel → cancelled, gone, fixed · request → requested · add → added ·
+    handoff → raised · erase → erased · forget → forgotten. Any: down.
     """
 
     name: str
@@ -67,7 +74,7 @@ def read_state(value: Any) -> Optional[State]:
 
 def _fresh(task: str) -> State:
     return {
-        "task": task,  # book, move, cancel, check, callback, or "" between two of them
+        "task": task,  # book, move, cancel, check, callback, complaint, erasure, or "" between two of them
         "asked": "",
         "fails": 0,
         "wish": None,
@@ -117,6 +124,11 @@ def opens(parse: Mapping[str, Any], knowledge: Knowledge, now: dt.datetime) -> b
         return False
     found = _Desk(None, parse, Memory(), knowledge, now)._wish()
     return isinstance(found, (Wish, Unclear)) and not (isinstance(found, Wish) and found.free)
+
+
+def told_team(reference: str, knowledge: Knowledge) -> str:
+    """What is said when staff have been told of the conversation."""
+    return fill(SAY["told_team"].replace("{reference}", reference), knowledge.facts())
 
 
 def waiting(state: Optional[State]) -> bool:
@@ -177,7 +189,7 @@ class _Desk:
 
     def out(self) -> Step:
         self.state["seen"] = self.now.isoformat()
-        kept = self.state if self.state["task"] or self.state["person"] or self.state["consent"] else None
+        kept = self.state if self.state["task"] or self.state["person"] or self.state["consent"] or self.effect else None
         return Step(kept, self.messages, self.effect, self.done)
 
     def do(self, name: str, **data: Any) -> None:
@@ -188,10 +200,11 @@ class _Desk:
     def begin(self, answered: bool) -> Step:
         task = next((TASKS[i] for i in self.intents if i in TASKS), "book")
         if task == "callback" and not booking_words.CALL_BACK.search(self.text):
-            self._reply([i for i in self.intents if i in self.knowledge.answers])
+            self._reply([i for i in self.intents if i in self.knowledge.answers and (i == "request_human" or not answered)])
             if self.messages:
                 self.messages[-1].buttons = [self.button("call_me"), *self.messages[-1].buttons][: answers.MOST_BUTTONS]
             self.state["task"], self.done = "", True
+            self.do("handoff", reason="request_human", contact=dict(self.state["person"]))
             return self.out()
         old = self.state
         if waiting(old) and old["task"] == task and task == "book":
@@ -200,8 +213,13 @@ class _Desk:
         self.state = _fresh(task)
         if not self._long_ago(old, FORGET_AFTER):
             self.state.update(person=dict(old["person"]), consent=old["consent"], skipped=[s for s in old["skipped"] if s in PERSON])
-        if booking_words.minor(self.text, self._minimum_age()):
+        if booking_words.minor(self.text, self._minimum_age()) and task not in FOR_EVERYBODY:
             return self._refuse_minor()
+        if task == "complaint":
+            return self._complain()
+        if task == "erasure":
+            self.ask("erase", [self.button("erase"), self.button("ask_team"), self.button("no")])
+            return self.out()
         if not answered:
             self._reply([i for i in self.intents if i in self.knowledge.answers and i not in NO_QUESTION])
         self._collect()
@@ -222,7 +240,7 @@ class _Desk:
                 self.state["call_time"] = describe(found)
             self._next()
         else:
-            reference = _reference(self.text)
+            reference = read_reference(self.text)
             if reference:
                 self.state["reference"] = reference
             if task == "move":
@@ -234,10 +252,69 @@ class _Desk:
         return int(self.clinic["policies"]["minimum_age"])
 
     def _refuse_minor(self) -> Step:
-        self.say("minor")
+        """Kind, no booking, and nothing kept: what was recorded is erased, and with the turn what was said."""
         self.finish(keep=False)
         self.state["consent"] = False
+        self.do("forget")
         return self.out()
+
+    # ---- complaints, and what somebody wants gone
+
+    def _complain(self) -> Step:
+        """Written down at once, so that nothing is lost if they leave; then what happened, and how to reach them."""
+        words = self.text[:LONGEST_STORY]
+        self.do("request", kind="complaint", details={"words": words, "contact": dict(self.state["person"])} if words else {})
+        return self.out()
+
+    def _hear_what(self) -> bool:
+        if self._control():
+            return False
+        self.do("add", reference=self.state["reference"], details={"words": self.text[:LONGEST_STORY]})
+        return True
+
+    def _hear_reach(self) -> bool:
+        email, phone = contact.read_email(self.text), contact.read_phone(self.text, self.region)
+        given = {**({"email": email} if email else {}), **({"phone": phone.written} if phone else {})}
+        if not given:
+            return False
+        name = contact.find_name(contact.without_contact(self.text, self.region))
+        self.state["person"].update(given, **({"name": name} if name else {}))
+        self.do("add", reference=self.state["reference"], details={"contact": dict(self.state["person"])})
+        return True
+
+    def _control(self) -> bool:
+        """Whether the message steers the talk instead of telling something."""
+        steers = (booking_words.SKIP, booking_words.BACK, booking_words.WHY, booking_words.NO, booking_words.YES, booking_words.GO_ON)
+        return any(p.match(self.text) for p in steers)
+
+    def _noted(self) -> None:
+        """The next thing to ask about a complaint, or the end."""
+        state = self.state
+        reach = not (state["person"].get("phone") or state["person"].get("email")) and "reach" not in state["skipped"]
+        if reach:
+            self._put("reach")
+            return
+        self.say("complaint_noted", reference=state["half"])
+        self.finish()
+
+    def _hear_erase(self) -> bool:
+        team = fill(BUTTONS["ask_team"], self.facts).lower()
+        if self.text.lower().strip(" .!") == team or re.search(r"\b(?:team|person|someone|somebody|staff|everything|all of it|copy)\b", self.text, re.I):
+            self.do("request", kind="erasure", details={"words": self.text[:200], "contact": dict(self.state["person"])})
+            return True
+        deletes = re.match(
+            r"^\W*(?:yes,? )?(?:please )?(?:delete|erase|remove|wipe)(?: it| this| that| the chat| this chat| my (?:chat|data))?\W*(?:please)?\W*$",
+            self.text,
+            re.I,
+        )
+        if booking_words.YES.match(self.text) or deletes or self.intents in (["affirm"], ["delete_my_data"]):
+            self.do("erase")
+            return True
+        if booking_words.NO.match(self.text) or self.intents == ["deny"]:
+            self.say("not_erased")
+            self.finish()
+            return True
+        return False
 
     def _long_ago(self, state: Optional[State] = None, after: dt.timedelta = RETURN_AFTER) -> bool:
         try:
@@ -268,7 +345,8 @@ class _Desk:
             if asked != "back":
                 self.state.update(before=asked, asked="back", menu=[])
             return self.out()
-        if booking_words.minor(self.text, self._minimum_age()):
+        everybody = self.state["task"] in FOR_EVERYBODY
+        if booking_words.minor(self.text, self._minimum_age()) and not everybody:
             return self._refuse_minor()
         if self._long_ago() and asked not in ("back", "retry") and not (booking_words.GO_ON.match(self.text) or booking_words.STOP.match(self.text)):
             self._reply([i for i in self.intents if i in self.knowledge.answers and i not in NO_QUESTION])
@@ -278,7 +356,7 @@ class _Desk:
             return self._stop()
         if booking_words.GO_ON.match(self.text) and asked != "back" and asked not in ("confirm", "sure", "consent"):
             return self._go_on()
-        if booking_words.CALL_BACK.search(self.text) and self.state["task"] != "callback" and asked != "contact_by":
+        if booking_words.CALL_BACK.search(self.text) and self.state["task"] != "callback" and asked != "contact_by" and not everybody:
             return self._call_instead()
         hear: Callable[[], bool] = getattr(self, f"_hear_{asked}", lambda: False)
         if hear():
@@ -311,6 +389,8 @@ class _Desk:
         if "cancel_booking" in self.intents and self.state["task"] == "book":
             return self._stop()
         other = next((TASKS[i] for i in self.intents if i in TASKS and TASKS[i] not in (self.state["task"], "callback")), None)
+        if other in FOR_EVERYBODY:
+            return self.begin(True)
         if other in ("move", "cancel", "check") and self.state["task"] in ("move", "cancel", "check"):
             return self.begin(True)
         if other == "check":
@@ -319,6 +399,8 @@ class _Desk:
             return self.out()
         if self._digress():
             self.again()
+            if "request_human" in self.intents and self.effect is None:
+                self.do("handoff", reason="request_human", contact=dict(self.state["person"]))
             return self.out()
         before = dict(self.state["person"])
         self._collect()
@@ -394,7 +476,9 @@ class _Desk:
         elif question == "contact_by":
             names = [n for n in ("call", "text") if state["person"].get("phone")] + [n for n in ("email",) if state["person"].get("email")]
             self.ask("contact_by", [self.button(n) for n in names], lead)
-        elif question in ("phone", "email", "area", "call_time"):
+        elif question == "erase":
+            self.ask("erase", [self.button("erase"), self.button("ask_team"), self.button("no")], lead)
+        elif question in ("phone", "email", "area", "call_time", "what", "reach"):
             self.ask(question, [self.button("skip")], lead)
         elif question == "retry":
             self.ask("retry", [self.button("again"), self.button("stop")], lead)
@@ -411,13 +495,20 @@ class _Desk:
 
     def _stop(self) -> Step:
         task = self.state["task"]
-        self.say("stopped_change" if task in ("move", "cancel", "check") else "stopped_call" if task == "callback" else "stopped")
+        if task == "complaint":
+            self.say("complaint_noted", reference=self.state["half"])
+            self.finish()
+            return self.out()
+        said = {"move": "stopped_change", "cancel": "stopped_change", "check": "stopped_change", "callback": "stopped_call", "erasure": "not_erased"}
+        self.say(said.get(task, "stopped"))
         self.finish(keep=False)
         return self.out()
 
     def _go_on(self) -> Step:
         """Take up the work where it stands."""
-        if self.state["asked"] == "retry" and self.state["pending"]:
+        if self.state["task"] in FOR_EVERYBODY and self.state["asked"] != "retry":
+            self.again()
+        elif self.state["asked"] == "retry" and self.state["pending"]:
             self._retry()
         elif self.state["task"] in ("book", "move") and not self.state["slot"] and (self.state["task"] == "book" or self.state["booking"]):
             self._look()
@@ -448,6 +539,9 @@ class _Desk:
             self._put("phone")
             return self.out()
         self.state["skipped"].append(asked)
+        if self.state["task"] == "complaint":
+            self._noted()
+            return self.out()
         if asked == "call_time":
             self.state["call_time"] = SAY["call_any_time"]
         self._next()
@@ -725,7 +819,7 @@ class _Desk:
                 self.do("hold", slot=self.state["slot"])  # it may be gone by now
             elif before == "retry" and self.state["pending"]:
                 self._retry()
-            elif before == "which" or before in ("reference", "proof"):
+            elif before in ("which", "reference", "proof", "what", "reach", "erase"):
                 self._put(before)
             else:
                 self._go_on()
@@ -1068,7 +1162,7 @@ class _Desk:
         bookings = self.state["bookings"]
         chosen = offers.pick(self.text, self.state["menu"])
         if chosen is None:
-            reference = _reference(self.text)
+            reference = read_reference(self.text)
             hits = [n for n, b in enumerate(bookings) if b["reference"] == reference]
             if not hits:
                 found = self._wish()
@@ -1085,7 +1179,7 @@ class _Desk:
         return True
 
     def _hear_reference(self) -> bool:
-        reference = _reference(self.text, asked=True)
+        reference = read_reference(self.text)
         if not reference:
             return False
         self.state["reference"] = reference
@@ -1201,6 +1295,20 @@ class _Desk:
             else:
                 self.say("over")
             self.finish()
+        elif kind == "raised":
+            if not result["known"]:
+                self.say("told_team", reference=result["shown"])
+        elif kind == "added":
+            self._noted()
+        elif kind == "forgotten":
+            self.say("minor")
+            self.messages[-1].data["forget"] = ["screening"]
+        elif kind == "erased":
+            self.say("erased_more" if result["left"] else "erased", reference=result["shown"], due=day_text(dt.date.fromisoformat(result["due"])))
+            self.messages[-1].data["forget"] = []
+            self.finish(keep=False)
+        elif kind == "requested" and self.state["task"] in FOR_EVERYBODY:
+            self._taken_up(result)
         elif kind == "requested":
             self._requested(result)
         elif kind == "cancelled":
@@ -1214,9 +1322,28 @@ class _Desk:
 
     def _down(self, effect: Effect) -> None:
         """The records cannot be reached: nothing is lost, and the same key is used when it is tried again."""
+        if effect.name == "handoff":
+            return  # the phone number has been given, and the question that is open stays
+        if effect.name == "forget":
+            self.say("minor")
+            self.messages[-1].data["forget"] = ["screening"]
+            return
         self.state["pending"] = {"name": effect.name, "data": effect.data}
-        unsure = effect.name in ("book", "move", "cancel", "request")
+        unsure = effect.name in ("book", "move", "cancel", "request", "add", "erase")
         self.ask("retry", [self.button("again"), self.button("stop")], self._fill(SAY["no_records_unsure" if unsure else "no_records"]))
+
+    def _taken_up(self, result: Result) -> None:
+        """A complaint or an erasure has a reference and a due day."""
+        due = day_text(dt.date.fromisoformat(result["due"]))
+        self.say(f"{self.state['task']}_done", reference=result["shown"], due=due)
+        if self.state["task"] == "erasure":
+            self.finish()
+            return
+        self.state.update(reference=result["reference"], half=result["shown"])
+        if len(self.text.split()) < 8 and "what" not in self.state["skipped"]:
+            self._put("what")
+        else:
+            self._noted()
 
     def _taken(self, effect: Effect, result: Result) -> None:
         gone = offers.spoken(effect.data["slot"])
@@ -1271,20 +1398,6 @@ class _Desk:
         if booking.get("calendar"):
             name = f"appointment-{booking['shown']}.ics"
             self.messages.append(Message(SAY["calendar"], [], {"type": "calendar", "filename": name, "content": booking["calendar"]}))
-
-
-_EIGHT = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{4}[\s‐-―-]?[0-9A-Za-z]{4}(?![0-9A-Za-z])")
-
-
-def _reference(text: str, asked: bool = False) -> str:
-    """The reference in what somebody typed, or "". Two words of four letters ("next week") are one only if it was `asked` for."""
-    from clinic.references import read_reference
-
-    for match in _EIGHT.finditer(text):
-        written = match[0]
-        if read_reference(written) and (re.search(r"[\d‐-―-]", written) or written.isupper()):
-            return read_reference(written)
-    return read_reference(text) if asked and len(text.split()) <= 3 else ""
 
 
 def _renamed(text: str) -> Optional[str]:

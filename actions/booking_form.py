@@ -8,7 +8,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import booking, conversation, safety, screening
+from actions import booking, conversation, handoff, safety, screening
 from actions.booking import Effect, Result, Step
 from actions.dialogue import ClinicAction, apology, say
 from actions.knowledge import LIBRARY
@@ -49,7 +49,10 @@ class ValidateBookingForm(ClinicAction):
         state = booking.read_state(tracker.get_slot(booking.SLOT))
         parse: Mapping[str, Any] = tracker.latest_message
         check = tracker.get_slot(screening.SLOT)
-        if not screening.booking_allowed(check):
+        everybody = bool(state and state["task"] in booking.FOR_EVERYBODY and booking.waiting(state)) or any(
+            booking.TASKS.get(i) in booking.FOR_EVERYBODY for i in conversation.asked(parse)
+        )
+        if not screening.booking_allowed(check) and not everybody:
             for message in screening.as_for_a_minor(conversation.reply(parse, memory, knowledge), check, knowledge).messages:
                 say(dispatcher, message)
             return [SlotSet(booking.SLOT, None), SlotSet(SLOT, memory.to_slot()), SlotSet(REQUESTED, None)]
@@ -64,10 +67,18 @@ class ValidateBookingForm(ClinicAction):
         for _ in range(MOST_EFFECTS):
             if step.effect is None:
                 break
+            called = step.effect.name == "handoff"
             step = await self._settle(step, key, tracker, memory)
-            messages += step.messages
+            if called and messages:  # one breath with the answer, before the question that waits
+                answer = messages[-2] if booking.waiting(step.state) and len(messages) > 1 else messages[-1]
+                answer.text = "\n".join([answer.text, *(message.text for message in step.messages)])
+            else:
+                messages += step.messages
         for message in messages:
             say(dispatcher, message)
+        if any(message.data.get("forget") == [screening.SLOT] for message in messages):  # under age: that is all that is remembered
+            closed = screening.State(stage="closed").to_slot()
+            return [SlotSet(booking.SLOT, None), SlotSet(SLOT, None), SlotSet(screening.SLOT, closed), SlotSet(REQUESTED, None)]
         asked = None if step.done or not booking.waiting(step.state) else requested(step.state)
         paused = screening.offer(check, knowledge) if asked is None and safety.level(parse) not in safety.ALARMING else None
         if paused is not None:  # a check that was interrupted to come here
@@ -84,6 +95,8 @@ class ValidateBookingForm(ClinicAction):
         """Carry out the effect of a step and go on with its result."""
         effect, state = step.effect, step.state
         assert effect is not None and state is not None
+        if effect.name == "handoff":
+            effect.data["summary"] = handoff.summary(effect.data["reason"], memory, state, tracker.get_slot(screening.SLOT), LIBRARY.get())
         if effect.name == "book":
             state["screening"] = effect.data["screening"] = _screening(tracker) or ""
         # Kept with the effect, so that trying again after a failure cannot do it twice.
@@ -139,8 +152,21 @@ async def carry_out(effect: Effect, conversation: str) -> Result:
         if effect.name == "move":
             return _told(await records.reschedule(conversation, data["reference"], records.Slot.from_json(data["slot"]), data["key"]))
         if effect.name == "cancel":
-            done = await records.cancel(conversation, data["reference"], data["key"])
-            return {"kind": "cancelled", "booking": booking.booking_json(done)}
+            cancelled = await records.cancel(conversation, data["reference"], data["key"])
+            return {"kind": "cancelled", "booking": booking.booking_json(cancelled)}
+        if effect.name == "handoff":
+            summary = str(data.get("summary") or handoff.REASONS[data["reason"]])
+            reference, known = await records.call_a_person(conversation, data["reason"], summary, data["contact"] or None, data["key"])
+            return {"kind": "raised", "shown": records.shown(reference), "known": known}
+        if effect.name == "add":
+            await records.add_to_request(conversation, data["reference"], data["details"], data["key"])
+            return {"kind": "added"}
+        if effect.name == "erase":
+            done = await records.erase_chat(conversation, data["key"])
+            return {"kind": "erased", "shown": records.shown(done.reference), "due": done.due.isoformat(), "left": done.left}
+        if effect.name == "forget":
+            await records.forget_person(conversation)
+            return {"kind": "forgotten"}
         if effect.name == "request":
             reference, due = await records.open_request(conversation, data["kind"], data["details"], data["key"])
             return {"kind": "requested", "reference": reference, "shown": records.shown(reference), "due": due.isoformat()}

@@ -73,6 +73,22 @@ QUESTIONS: Dict[str, Tuple[str, str, str]] = {
         "So that we call when you can talk.",
         "Such as “weekdays after 4” or “tomorrow morning”.",
     ),
+    "what": (
+        "If you like, tell me in a few sentences what went wrong, and I add it for our team. Say “skip” to leave it.",
+        "So that our team can look into it before they answer.",
+        "Write it in your own words, or say “skip”.",
+    ),
+    "reach": (
+        "How can our team reach you? Please give a phone number or an e-mail address, or say “skip” and they answer you in this chat.",
+        "We use it only to answer you.",
+        "A phone number or an e-mail address is enough, or say “skip”.",
+    ),
+    "erase": (
+        "I can delete this chat now, with what I noted from it, such as your answers about your health. It cannot be undone.\n"
+        "An appointment, or something you asked our team to do, stays until it is over. Shall I delete the chat?",
+        "So that nothing is deleted by mistake.",
+        "Say yes to delete this chat, “ask the team” to have everything we hold about you deleted, or no to keep it.",
+    ),
     "back": ("{where} Shall we go on?", "So that we do not go on with something you no longer want.", "Say yes to go on, or no to start again."),
     "retry": ("Shall I try again?", "Nothing has been lost: I still have your answers.", "Say yes and I try again, or call {phone}."),
 }
@@ -122,7 +138,7 @@ SAY: Dict[str, str] = {
     "gone": "I cannot open that appointment any more in this chat. Please give me its reference again.",
     "late": "It is less than {cancellation_hours} hours away. Please note: {late_policy}.\n",
     "no_consent": "That is all right: I keep nothing, and nothing is booked. You can also book by phone: {phone}. {open_now}",
-    "minor": "Thank you for telling me. We treat adults only, from {minimum_age}, so I cannot book this. Stretch marks are very common in the teenage years and often fade. If they trouble you, a doctor or somebody you trust is a good person to talk to. Nothing has been kept.",
+    "minor": "Thank you for telling me. We treat adults only, from {minimum_age}, so I cannot book this. Stretch marks are very common in the teenage years and often fade. If they trouble you, a doctor or somebody you trust is a good person to talk to. I have deleted what you wrote here. All the best to you.",
     "stopped": "I have stopped. Nothing was booked and I kept none of your answers.",
     "stopped_change": "I have stopped. Your appointment is as it was.",
     "stopped_call": "I have stopped. No call was asked for.",
@@ -144,6 +160,17 @@ SAY: Dict[str, str] = {
     "where_move": "You wanted to move your appointment; it is still as it was.",
     "where_cancel": "You wanted to cancel your appointment; it still stands.",
     "where_check": "We were looking for your appointment.",
+    "where_complaint": "You were telling us about something that went wrong.",
+    "where_erasure": "You asked to have your data deleted; nothing has been deleted yet.",
+    "told_team": "I have told our team as well: a person reads this chat and can answer you here. Reference: {reference}. {open_now}",
+    "complaint_done": "I am sorry that something went wrong. Your complaint has the reference {reference}. A person from our team answers by {due}.\n"
+    "If it is about your skin or health after a treatment, tell me what you see and I will say whom to call.",
+    "complaint_noted": "Thank you. Our team has it under the reference {reference}. You can also call {phone}.",
+    "erasure_done": "I have passed it on. Our team makes sure that it is you, then deletes what we hold about you, by {due}. Your reference is {reference}.",
+    "erased": "This chat is deleted, with what I noted from it. Your receipt has the reference {reference}. Take care, and come back any time.",
+    "erased_more": "This chat is deleted, with what I noted from it. What belongs to an appointment or a request stays until it is over, at the latest our team "
+    "deletes it by {due}. Your receipt has the reference {reference}. Take care, and come back any time.",
+    "not_erased": "Nothing has been deleted.",
     "where_callback": "You wanted us to call you back.",
     "several": "I can arrange one person at a time. Let us do yours first; then I do the next.",
     "nothing_yet": "Nothing is booked yet. ",
@@ -169,6 +196,8 @@ BUTTONS: Dict[str, str] = {
     "call_me": "Call me back",
     "stop": "Stop",
     "go_on": "Go on",
+    "erase": "Yes, delete it",
+    "ask_team": "Ask the team",
     "again": "Try again",
     "anew": "Start again",
     "the_time": "The time",

@@ -9,18 +9,19 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import booking, conversation, output_guard, safety, screening
+from actions import booking, conversation, handoff, output_guard, safety, screening
 from actions.answers import SAFETY, Message
 from actions.effects import record
 from actions.knowledge import LIBRARY
 from actions.memory import SLOT, Memory
 
 logger = logging.getLogger(__name__)
+MOST_FAILURES = 2  # messages in a row that were not understood before staff are told
 
 # What begins a form when it is agreed to, or asked for beside a question.
 STARTS = {
     "start_screening": "screening_form",
-    **dict.fromkeys(("book_consultation", "reschedule_booking", "cancel_booking", "check_booking"), "booking_form"),
+    **dict.fromkeys(booking.TASKS, "booking_form"),
 }
 
 
@@ -28,7 +29,9 @@ def say(dispatcher: CollectingDispatcher, message: Message) -> None:
     """Send a bubble that the output guard lets out; what the widget needs beside the text travels as `custom`."""
     message = output_guard.let_out(message, LIBRARY.get().facts)
     rows = [{"title": title, "payload": payload} for title, payload in message.buttons]
-    dispatcher.utter_message(text=message.text, buttons=rows or None)
+    # `forget` names the slots that outlive this turn: everything else that was said goes with it (runtime/tracker_store.py).
+    forget = {"forget": {"keep": message.data["forget"]}} if "forget" in message.data else {}
+    dispatcher.utter_message(text=message.text, buttons=rows or None, **forget)
     if message.data.get("sources") or message.data.get("type") == "calendar":
         dispatcher.utter_message(json_message=message.data)
 
@@ -71,6 +74,20 @@ class ClinicAction(Action, ABC):
         """What the action does. Returns events."""
 
 
+async def call_a_person(reason: str, memory: Memory, tracker: Tracker) -> str:
+    """Raise a hand-off of normal urgency. What the person is told of it: nothing when staff knew already, or when it could not be stored."""
+    from actions import records  # only here: the records bring Django along, which no other turn of a chat needs
+
+    desk = booking.read_state(tracker.get_slot(booking.SLOT))
+    told = handoff.summary(reason, memory, desk, tracker.get_slot(screening.SLOT), LIBRARY.get())
+    contact = dict(desk["person"]) if desk and desk["person"] else None
+    try:
+        reference, known = await records.call_a_person(tracker.sender_id, reason, told, contact, f"{message_id(tracker)}:handoff")
+    except records.RecordsUnavailable:
+        return ""
+    return "" if known else booking.told_team(records.shown(reference), LIBRARY.get())
+
+
 def apology() -> str:
     """A sentence for the moment when something broke; works even when clinic.yml does not."""
     try:
@@ -110,6 +127,8 @@ class ActionAnswer(ClinicAction):
             return [FollowupAction("screening_form")]
         if memory.offered == ["start_screening"] and screening.declines(check, tracker.latest_message, knowledge):
             return await self._forget_check(dispatcher, tracker, memory)
+        if screening.booking_allowed(check) and screening.tells_under_age(tracker.latest_message, knowledge):
+            return await self._turn_down(dispatcher, tracker, memory)
         turn = screening.as_for_a_minor(conversation.reply(tracker.latest_message, memory, knowledge), check, knowledge)
         urgent = any(i in SAFETY for i in turn.answered)
         starts = "" if urgent else next((STARTS[i] for i in turn.answered if i in STARTS), "")  # the form takes over
@@ -126,6 +145,18 @@ class ActionAnswer(ClinicAction):
         say(dispatcher, offer[1])
         memory.offered = ["start_screening"]
         return [SlotSet(SLOT, memory.to_slot()), SlotSet(screening.SLOT, offer[0].to_slot())]
+
+    @staticmethod
+    async def _turn_down(dispatcher: CollectingDispatcher, tracker: Tracker, memory: Memory) -> List[EventType]:
+        """Somebody under age: the question is answered, kindly, and nothing of it is kept but that nothing may be booked here."""
+        closed = screening.State(stage="closed").to_slot()
+        answer = conversation.reply(tracker.latest_message, memory, LIBRARY.get())
+        kind = screening.as_for_a_minor(answer, closed, LIBRARY.get()).messages or [conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get())]
+        kind[-1].data["forget"] = [screening.SLOT]
+        for message in kind:
+            say(dispatcher, message)
+        await record(screening.Effect("forget"), tracker.sender_id, message_id(tracker))
+        return [SlotSet(SLOT, None), SlotSet(screening.SLOT, closed)]
 
     @staticmethod
     async def _forget_check(dispatcher: CollectingDispatcher, tracker: Tracker, memory: Memory) -> List[EventType]:
@@ -149,7 +180,10 @@ class ActionClarify(ClinicAction):
         if booking.opens(tracker.latest_message, LIBRARY.get(), dt.datetime.now(tz=dt.timezone.utc)):
             return [FollowupAction("booking_form")]
         memory = Memory.from_slot(tracker.get_slot(SLOT))
-        say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get()))
+        message = conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get())
+        if memory.failures == MOST_FAILURES:
+            message.text = f"{message.text}\n{await call_a_person('not_understood', memory, tracker)}".strip()
+        say(dispatcher, message)
         return [SlotSet(SLOT, memory.to_slot())]
 
 

@@ -19,6 +19,8 @@ async def record(effect: Effect, conversation: str, message: str) -> Optional[st
             await records.save_consent(conversation, data["purpose"], data["text_version"], key)
         elif effect.name == "withdraw_consent":
             await records.withdraw_consent(conversation, data["purpose"], key)
+        elif effect.name == "forget":
+            await records.forget_person(conversation)
         elif effect.name == "save_screening":
             return str(await records.save_screening(conversation, data, data["table"]["version"], key))
     except records.RecordsUnavailable:

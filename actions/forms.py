@@ -2,7 +2,7 @@
 
 import datetime as dt
 import logging
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 from zoneinfo import ZoneInfo
 
 from rasa_sdk import Action, Tracker
@@ -15,7 +15,7 @@ from actions.dialogue import ClinicAction, message_id, say
 from actions.effects import record
 from actions.knowledge import LIBRARY, Knowledge
 from actions.memory import SLOT, Memory
-from actions.screening import State, Step
+from actions.screening import Effect, State, Step
 
 logger = logging.getLogger(__name__)
 FORM = "screening_form"
@@ -70,7 +70,6 @@ class ValidateScreeningForm(ClinicAction):
         for effect in step.effects:
             if effect.name == "forget":
                 vars(memory).update(vars(Memory()))
-                continue
             reference = await record(effect, tracker.sender_id, message_id(tracker))
             if reference is None:
                 if effect.name == "save_consent":
@@ -108,6 +107,7 @@ class ActionSessionStart(Action):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         events: List[EventType] = [SessionStarted()]
+        await _take_back(tracker)
         kept = _kept(tracker)
         if kept is not None:
             events.append(SlotSet(screening.SLOT, kept.to_slot()))
@@ -116,6 +116,15 @@ class ActionSessionStart(Action):
             # Its form stays open, so that the next message is heard by the desk, which asks whether to go on.
             events += [SlotSet(booking.SLOT, begun), ActiveLoop(booking_form.FORM), SlotSet(REQUESTED, booking_form.requested(begun))]
         return [*events, ActionExecuted("action_listen")]
+
+
+async def _take_back(tracker: Tracker) -> None:
+    """Whoever starts over has agreed to nothing any more."""
+    restart: Mapping[str, Any] = next((e for e in reversed(tracker.events) if e.get("event") in ("restart", "session_started")), {})
+    if restart.get("event") != "restart":
+        return
+    for purpose in (screening.PURPOSE, booking.CONSENT_PURPOSE):
+        await record(Effect("withdraw_consent", {"purpose": purpose}), tracker.sender_id, f"restart {restart.get('timestamp')} {purpose}")
 
 
 def _kept(tracker: Tracker) -> Optional[State]:

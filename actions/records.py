@@ -19,6 +19,7 @@ from clinic.services.results import (
     Booking,
     BookResult,
     Elsewhere,
+    Erased,
     Hold,
     MoveResult,
     NoSuchBooking,
@@ -32,6 +33,7 @@ __all__ = [
     "BookResult",
     "Booking",
     "Elsewhere",
+    "Erased",
     "FreeSlots",
     "Hold",
     "MoveResult",
@@ -43,10 +45,14 @@ __all__ = [
     "SlotTaken",
     "TooManyTries",
     "Wishes",
+    "add_to_request",
     "book",
     "booking_mode",
+    "call_a_person",
     "cancel",
+    "erase_chat",
     "find_bookings",
+    "forget_person",
     "free_slots",
     "handoff_state",
     "has_consent",
@@ -104,7 +110,7 @@ def _in_thread(call: Callable[[Any], T]) -> T:
     from django.db import DatabaseError, InterfaceError, close_old_connections
 
     from clinic import services
-    from clinic.services import bookings, consents, handoffs, requests, screenings  # noqa: F401 (now found as services.…)
+    from clinic.services import bookings, consents, handoffs, requests, retention, screenings  # noqa: F401 (now found as services.…)
 
     try:
         close_old_connections()  # a connection that the server has closed meanwhile is opened anew
@@ -136,6 +142,11 @@ async def raise_handoff(conversation: str, reason: str, urgency: str, summary: s
     return await _run(lambda s: str(s.handoffs.raise_handoff(conversation, reason, urgency, summary, contact, key)))
 
 
+async def call_a_person(conversation: str, reason: str, summary: str, contact: Optional[Mapping[str, Any]], key: str) -> Tuple[str, bool]:
+    """A hand-off of normal urgency, unless staff know of this conversation already. Returns (reference, whether they knew)."""
+    return await _run(lambda s: s.handoffs.call(conversation, reason, summary, contact, key))
+
+
 async def handoff_state(conversation: str) -> Optional[str]:
     """ "taken" while staff talk in the conversation (the bot must be quiet), "open" while somebody waits, else None."""
     return await _run(lambda s: s.handoffs.state(conversation))
@@ -144,6 +155,21 @@ async def handoff_state(conversation: str) -> Optional[str]:
 async def open_request(conversation: str, kind: str, details: Mapping[str, Any], key: str) -> Tuple[str, dt.date]:
     """Returns (reference, due day). `kind`: complaint, erasure, callback or booking. `details["contact"]`: name, phone, email, if given."""
     return await _run(lambda s: s.requests.open_request(conversation, kind, details, key, _now()))
+
+
+async def add_to_request(conversation: str, reference: str, details: Mapping[str, Any], key: str) -> None:
+    """More words, or a way to reach somebody, for a request of this conversation that is still open."""
+    await _run(lambda s: s.requests.add(conversation, reference, details, key))
+
+
+async def erase_chat(conversation: str, key: str) -> Erased:
+    """What the person may erase themselves: see `clinic.services.retention.erase_own`. The words go with the turn."""
+    return await _run(lambda s: s.retention.erase_own(conversation, "person", _now(), key))
+
+
+async def forget_person(conversation: str) -> None:
+    """Of somebody under age nothing is kept."""
+    await _run(lambda s: s.retention.forget(conversation, _now()))
 
 
 async def free_slots(wishes: Union[Wishes, Mapping[str, Any], None], now: dt.datetime) -> FreeSlots:

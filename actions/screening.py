@@ -254,6 +254,15 @@ def of_age_after_all(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) 
     return not booking_allowed(slot) and age is not None and age >= int(knowledge.facts()["minimum_age"])
 
 
+def tells_under_age(parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
+    """Whether the person says of themselves that they are under age."""
+    place = mentions.Place(suitability.today(knowledge.clinic), str(knowledge.clinic["clinic"]["country"]))
+    reading = mentions.read(parse, knowledge.table, place)
+    if reading.age is not None:
+        return reading.age < int(knowledge.facts()["minimum_age"])
+    return any(fact.value == "under_18" for fact in reading.facts)
+
+
 def as_for_a_minor(turn: Turn, slot: Any, knowledge: Knowledge) -> Turn:
     """What somebody under age is answered: questions, yes; nothing that books or checks."""
     if booking_allowed(slot):
@@ -1028,7 +1037,7 @@ class _Turn:
     def _minor(self) -> Step:
         """Kind, no booking, and nothing kept but that the check is closed."""
         text = fill(self.texts["minor"], self.facts)
-        message = Message(text, buttons(["ask_natural_fading", "ask_prevention"], self.knowledge), {"type": "screening"})
+        message = Message(text, buttons(["ask_natural_fading", "ask_prevention"], self.knowledge), {"type": "screening", "forget": [SLOT]})
         return Step(State(stage="closed"), [message], True, [Effect("forget")])
 
     def _summary(self) -> str:

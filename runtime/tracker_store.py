@@ -25,7 +25,7 @@ from rasa.core.brokers.broker import EventBroker
 from rasa.core.tracker_store import TrackerStore
 from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
 from rasa.shared.core.domain import Domain
-from rasa.shared.core.events import ActionExecuted, ActiveLoop, ConversationPaused, Event, SessionStarted, SlotSet, UserUttered
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, BotUttered, ConversationPaused, Event, Restarted, SessionStarted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.utils.common import all_subclasses
 from sqlalchemy import exc
@@ -61,6 +61,7 @@ class Turn:
     message_id: str
     replies: List[Dict[str, Any]] = field(default_factory=list)
     tracker: Optional[DialogueStateTracker] = None
+    restarted: bool = False  # the person started over: a new session begins at once
 
 
 CURRENT_TURN: ContextVar[Optional[Turn]] = ContextVar("stria_turn", default=None)
@@ -208,8 +209,14 @@ class ConversationStore(TrackerStore):
         new = list(itertools.islice(tracker.events, window.stored, None))
         if not new:
             return
-        rows = [_row(tracker.sender_id, event) for event in new]
         turn = CURRENT_TURN.get()
+        if turn is not None:
+            turn.restarted = any(isinstance(event, Restarted) for event in new)
+        keep = _to_forget(new)
+        if keep is not None:
+            await self._forget(tracker, window, keep)
+            return
+        rows = [_row(tracker.sender_id, event) for event in new]
         kept = _cut(list(tracker.events)) if len(tracker.events) > WINDOW else None
         opening = json.dumps([e.as_dict() for e in self._opening(tracker, kept)]) if kept else None
 
@@ -250,6 +257,35 @@ class ConversationStore(TrackerStore):
             self._remember(tracker)
         for observe in self.observers:
             observe(new)
+
+    async def _forget(self, tracker: DialogueStateTracker, window: _Window, keep: Sequence[str]) -> None:
+        """Store a turn whose answer was that all is forgotten: instead of what was said there is a beginning, with the slots in `keep` and no words."""
+        turn, sender_id = CURRENT_TURN.get(), tracker.sender_id
+        begun: List[Event] = [ActionExecuted(ACTION_SESSION_START_NAME), SessionStarted()]
+        begun += [SlotSet(name, tracker.get_slot(name)) for name in keep if tracker.get_slot(name) is not None]
+        rows = [_row(sender_id, event) for event in [*begun, ActionExecuted(ACTION_LISTEN_NAME)]]
+
+        def write(connection: Any) -> None:
+            mine = windows.c.sender_id == sender_id
+            if window.version and connection.execute(windows.delete().where(sa.and_(mine, windows.c.version == window.version))).rowcount != 1:
+                raise ConversationChanged()
+            for table in (events, answered):
+                connection.execute(table.delete().where(table.c.sender_id == sender_id))
+            if turn is not None:
+                connection.execute(answered.insert().values(sender_id=sender_id, message_id=turn.message_id, at=time.time(), replies=json.dumps(turn.replies)))
+            connection.execute(events.insert(), rows)
+            first = connection.execute(sa.select(sa.func.min(events.c.id)).where(events.c.sender_id == sender_id)).scalar()
+            version = 1 + secrets.randbelow(2**30)
+            connection.execute(windows.insert().values(sender_id=sender_id, version=version, first_event=first, opening="[]", changed=time.time()))
+
+        self._ready.pop(sender_id, None)
+        try:
+            await self._run(write)
+        except StoreUnavailable as error:
+            if str(error) == "IntegrityError":
+                raise ConversationChanged() from None
+            raise
+        await self._sweep()
 
     def _remember(self, tracker: DialogueStateTracker) -> None:
         self._ready[tracker.sender_id] = (tracker.stria_window, tracker)  # type: ignore[attr-defined]
@@ -378,6 +414,15 @@ def _row(sender_id: str, event: Event) -> Dict[str, Any]:
         "action_name": data.get("name"),
         "data": json.dumps(data),
     }
+
+
+def _to_forget(new: Iterable[Event]) -> Optional[List[str]]:
+    """The slots that stay when one of these events is an answer that says all is forgotten (`forget` in its metadata), else None."""
+    for event in new:
+        forget = (event.metadata or {}).get("forget") if isinstance(event, BotUttered) else None
+        if isinstance(forget, Mapping):
+            return [str(name) for name in forget.get("keep") or ()]
+    return None
 
 
 def _cut(window: Sequence[Event]) -> Optional[int]:

@@ -158,7 +158,17 @@ class Turns:
             return await self._apologise(incoming, verdict.text, turn)
         finally:
             CURRENT_TURN.reset(token)
+        if turn.restarted:
+            await self._begin_again(incoming)
         return Answer(turn.replies or _say(incoming, "failed", "failed").replies)
+
+    async def _begin_again(self, incoming: Incoming) -> None:
+        """After "start over" the new session begins now, not with the next message: what the person agreed to is taken back at once."""
+        try:
+            tracker = await self.agent.processor.fetch_tracker_and_update_session(incoming.conversation, CollectingOutputChannel())
+            await self.store.save(tracker)
+        except (TurnAborted, StoreUnavailable, ConversationChanged) as error:  # it begins with the next message, then
+            logger.error("a session could not begin at once: %s", type(error).__name__)
 
     async def _overheard(self, incoming: Incoming, text: str, turn: Turn) -> Answer:
         """Staff are speaking: the message is stored for them and the bot says nothing, unless somebody may be in danger."""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -60,6 +60,23 @@ def raise_handoff(conversation: str, reason: str, urgency: str, summary: str, co
         messages.mail("handoff_urgent" if urgency == "urgent" else "handoff", reference, "clinic")
 
     return effects.once(effects.key_of(conversation, "handoff", key), "handoff", references.new_reference(), do)[0]
+
+
+def call(conversation: str, reason: str, summary: str, contact: Optional[Mapping[str, Any]], key: str) -> Tuple[str, bool]:
+    """Somebody would like a person. Returns the reference, and whether staff had been told of this conversation before: nobody is called twice."""
+    known = Conversation.known(conversation)
+    waiting = Handoff.objects.filter(conversation=known).exclude(status="closed").order_by("created").first() if known else None
+    done = effects.outcome(effects.key_of(conversation, "handoff", key))
+    if waiting is not None and done is None:
+        if contact and not waiting.contact:
+            with transaction.atomic():
+                row = _locked(waiting)
+                row.contact = dict(contact)
+                for column, value in contacts.digests_of(row.contact, PRACTICE.get().country).items():
+                    setattr(row, column, value)
+                row.save()
+        return waiting.reference, True
+    return raise_handoff(conversation, reason, "normal", summary, contact, key), False
 
 
 def state(conversation: str) -> Optional[str]:

@@ -46,6 +46,28 @@ def open_request(conversation: str, kind: str, details: Mapping[str, Any], key: 
     return reference, Request.objects.values_list("due", flat=True).get(reference=reference)
 
 
+def add(conversation: str, reference: str, details: Mapping[str, Any], key: str) -> None:
+    """Add to an open request of this conversation: `words` to what was said before, `contact` to what is known. Once for each key.
+
+    Raises Request.DoesNotExist.
+    """
+
+    def do(reference: str) -> None:
+        row = Request.objects.select_for_update().get(reference=reference, conversation=Conversation.known(conversation), status="open")
+        told = dict(row.details or {})
+        if details.get("words"):
+            told["words"] = "\n".join(part for part in (told.get("words"), details["words"]) if part)
+        row.details = told
+        if details.get("contact"):
+            row.contact = {**(row.contact or {}), **details["contact"]}
+            for column, value in contacts.digests_of(row.contact, PRACTICE.get().country).items():
+                setattr(row, column, value)
+        row.save()
+        history.note("request", reference, "added to", history.PERSON)
+
+    effects.once(effects.key_of(conversation, "add", key), "add", reference, do)
+
+
 def written(conversation: str, kind: str, details: Mapping[str, Any], now: dt.datetime, booking: Optional[Booking] = None) -> Callable[[str], None]:
     """What writes a request under a reference; to be run inside a transaction."""
 

@@ -87,5 +87,14 @@ class Elsewhere:
     url: str
 
 
+@dataclass(frozen=True)
+class Erased:
+    """A conversation's records are gone. `left`: something stays (an appointment, an open request), which staff erase by `due`."""
+
+    reference: str
+    due: dt.date
+    left: bool
+
+
 BookResult = Union[Booking, SlotTaken, Requested, Elsewhere]
 MoveResult = Union[Booking, SlotTaken, Requested]

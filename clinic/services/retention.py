@@ -1,16 +1,17 @@
 """How long what is kept, and how a person's data is erased: by age every night, or at once on request, with a receipt for each store."""
 
 import datetime as dt
-from typing import Any, Dict, Iterable, List, Protocol, Set, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Set, Tuple, Union
 
 from django.apps import apps
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from clinic import conversations, models, sealing
+from clinic import conversations, models, references, sealing
 from clinic.models import Booking, Consent, Conversation, Effect, Guess, Handoff, Message, Proof, Receipt, Request, Screening, Slot
 from clinic.practice import PRACTICE
-from clinic.services import bookings, contacts, history
+from clinic.services import bookings, contacts, effects, history, requests
+from clinic.services.results import Erased
 
 Counts = Dict[str, Union[int, str]]
 NOT_CONNECTED = "not connected: erase them there by hand"
@@ -123,17 +124,79 @@ def erase(person: Erasure, actor: str, now: dt.datetime, reference: str = "") ->
                 bookings.cancel_by_staff(booking.reference, actor, now)
         person._mails().delete()
         _anonymise([booking.pk for booking in mine])
-        requests = person._of(Request)
-        requests.filter(reference=reference).update(
-            conversation=None, contact=None, details=None, phone_digest="", email_digest="", status="done", closed_at=now
-        )
-        requests.exclude(reference=reference).delete()
+        asked = person._of(Request)
+        asked.filter(reference=reference).update(conversation=None, contact=None, details=None, phone_digest="", email_digest="", status="done", closed_at=now)
+        asked.exclude(reference=reference).delete()
         person._of(Handoff).delete()
         Conversation.objects.filter(pk__in=person.conversations).delete()
         receipt = Receipt.objects.create(reference=reference, stores=stores, actor=actor, at=now)
         history.note("erasure", reference, "erased", actor, receipt=receipt.pk)
     _overwrite()
     return receipt
+
+
+def erase_own(conversation: str, actor: str, now: dt.datetime, key: str) -> Erased:
+    """What a person may erase by themselves: what this one conversation left behind, and nothing that only leads to them by a phone number.
+
+    An appointment to come, what they asked staff to do, and an urgent hand-off stay until they are over. The request is tracked: done at once, or,
+    when something stays, open for staff. What was said is erased by the conversation itself, in the turn that asked for it.
+    """
+
+    def do(reference: str) -> None:
+        known = Conversation.known(conversation)
+        requests.written(conversation, "erasure", {}, now)(reference)
+        stores, left = _wipe(known, now, reference)
+        Receipt.objects.create(reference=reference, stores={**stores, "words in conversations": "with the turn that asked for it"}, actor=actor, at=now)
+        if not left:
+            Request.objects.filter(reference=reference).update(status="done", closed_at=now, conversation=None)
+            Conversation.objects.filter(pk=known.pk if known else 0).delete()
+        history.note("erasure", reference, "erased", actor)
+
+    reference, _ = effects.once(effects.key_of(conversation, "erase", key), "erase", references.new_reference(), do)
+    for store in ALSO:
+        store.overwrite()
+    _overwrite()
+    row = Request.objects.get(reference=reference)
+    return Erased(reference, row.due, row.status == "open")
+
+
+def forget(conversation: str, now: dt.datetime) -> None:
+    """Of somebody under age nothing is kept, but an urgent hand-off that staff have not answered yet."""
+    known = Conversation.known(conversation)
+    if known is None:
+        return
+    with transaction.atomic():
+        stores, left = _wipe(known, now, "")
+        if not left:
+            known.delete()
+        if any(stores.values()):
+            Receipt.objects.create(reference="", stores=stores, actor=history.SYSTEM, at=now)
+    for store in ALSO:
+        store.overwrite()
+    _overwrite()
+
+
+def _wipe(known: Optional[Conversation], now: dt.datetime, reference: str) -> Tuple[Counts, bool]:
+    """Delete what a conversation left behind; how many of each, and whether something stays."""
+    if known is None:
+        return {}, False
+    past = Booking.objects.filter(conversation=known).exclude(status="confirmed", slot__starts__gt=now)
+    stores: Counts = {"bookings": _anonymise(list(past.values_list("pk", flat=True)))}
+    gone: List[Tuple[str, QuerySet[Any]]] = [
+        ("hand-offs", Handoff.objects.filter(conversation=known).exclude(urgency="urgent", status__in=["open", "taken"])),
+        ("requests", Request.objects.filter(conversation=known).exclude(status="open")),
+        ("screenings", Screening.objects.filter(conversation=known)),
+        ("consents", Consent.objects.filter(conversation=known)),
+        ("diary entries", Slot.objects.filter(conversation=known, booking=None)),
+        ("proofs", Proof.objects.filter(conversation=known)),
+    ]
+    for name, rows in gone:
+        stores[name] = rows.delete()[1].get(rows.model._meta.label, 0)
+    for store in ALSO:
+        stores.update(store.counts([known.pk]))
+        store.erase([known.pk])
+    stays = (Booking, Handoff, Request)
+    return stores, any(model.objects.filter(conversation=known).exclude(reference=reference).exists() for model in stays)  # type: ignore[attr-defined]
 
 
 def _anonymise(pks: Iterable[int]) -> int:

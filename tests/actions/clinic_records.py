@@ -9,6 +9,7 @@ from actions import booking, records
 from actions.records import Booking, FreeSlots, Hold, NoSuchBooking, NotChangeable, RecordsUnavailable, Requested, Slot, SlotTaken, TooManyTries
 from clinic.references import shown
 
+OTHERS = ("add_to_request", "call_a_person", "erase_chat", "forget_person")
 ZONE = "Europe/London"
 PERSON = {"name", "phone", "email", "contact_by", "area"}
 HOURS = {0: (9, 18), 1: (9, 18), 2: (9, 20), 3: (9, 20), 4: (9, 17), 5: (10, 15)}
@@ -27,6 +28,8 @@ class FakeRecords:
         self.effects: dict[str, Any] = {}
         self.consents: list[tuple[str, str]] = []
         self.requests: list[tuple[str, Mapping[str, Any]]] = []
+        self.handoffs: list[str] = []
+        self.erased: list[str] = []
         self.guesses = 0
         self.calls: list[str] = []
 
@@ -148,13 +151,34 @@ class FakeRecords:
 
     async def open_request(self, conversation: str, kind: str, details: Mapping[str, Any], key: str) -> tuple[str, dt.date]:
         self._called("open_request")
-        assert kind == "callback" and set(details["contact"]) <= PERSON
+        assert kind in ("callback", "complaint", "erasure") and set(details.get("contact") or {}) <= PERSON
         self.requests.append((kind, details))
         return "QRSTVWXY", dt.date(2026, 3, 27)
 
+    async def add_to_request(self, conversation: str, reference: str, details: Mapping[str, Any], key: str) -> None:
+        self._called("add_to_request")
+        assert reference == "QRSTVWXY" and set(details) <= {"words", "contact"} and key
+        self.requests.append(("added", details))
+
+    async def call_a_person(self, conversation: str, reason: str, summary: str, contact: Any, key: str) -> tuple[str, bool]:
+        self._called("call_a_person")
+        assert reason in ("request_human", "not_understood") and summary and key
+        self.handoffs.append(summary)
+        return "H2345678", len(self.handoffs) > 1
+
+    async def erase_chat(self, conversation: str, key: str) -> Any:
+        self._called("erase_chat")
+        self.erased.append(conversation)
+        left = any(b["conversation"] == conversation and b["status"] == "confirmed" for b in self.bookings.values())
+        return records.Erased("ERAS2345", dt.date(2026, 4, 24), left)
+
+    async def forget_person(self, conversation: str) -> None:
+        self._called("forget_person")
+        self.erased.append(conversation)
+
     def install(self, monkeypatch: Any) -> None:
         """Stand in for `actions.records`, and stop the clock."""
-        for name in ("free_slots", "hold", "save_consent", "book", "find_bookings", "reschedule", "cancel", "open_request"):
+        for name in ("free_slots", "hold", "save_consent", "book", "find_bookings", "reschedule", "cancel", "open_request", *OTHERS):
             monkeypatch.setattr(records, name, getattr(self, name))
         from actions import booking_form
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from clinic import keys, models, sealing
@@ -404,3 +405,53 @@ class TestHandoffs:
     def test_urgency_is_one_of_two(self) -> None:
         with pytest.raises(ValueError):
             handoffs.raise_handoff("web:1", "asked", "whenever", "summary", None, "h")
+
+
+@pytest.mark.usefixtures("any_records", "clinic_file")
+class TestTheirOwn:
+    """What a person may erase without staff: this conversation's records, and not what a phone number only leads to."""
+
+    def test_goes_at_once_but_for_an_appointment_and_what_was_asked_of_staff(self) -> None:
+        booking = everything("web:1")
+        everything_else = bookings.book("sms:1", bookings.free_slots(Wishes(), NOW)[3], {"phone": PERSON["phone"]}, None, "k", NOW)
+        done = retention.erase_own("web:1", "person", NOW, "k")
+        assert done == retention.erase_own("web:1", "person", NOW, "k") and done.left
+        assert not models.Screening.objects.exists() and not models.Consent.objects.exists() and not models.Handoff.objects.exists()
+        assert isinstance(everything_else, Booking)
+        assert set(models.Booking.objects.filter(status="confirmed").values_list("reference", flat=True)) == {booking.reference, everything_else.reference}
+        assert set(models.Request.objects.values_list("kind", "status")) == {("complaint", "open"), ("erasure", "open")}
+        receipt = models.Receipt.objects.get()
+        assert receipt.reference == done.reference and receipt.stores["screenings"] == 1
+
+    def test_without_any_of_that_nothing_is_left(self) -> None:
+        consents.save("web:1", "health", "v1", "c", NOW)
+        done = retention.erase_own("web:1", "person", NOW, "k")
+        assert not done.left and models.Request.objects.get().status == "done"
+        assert not models.Conversation.objects.exists() and not models.Consent.objects.exists()
+        assert not retention.erase_own("web:nobody", "person", NOW, "k").left
+
+    def test_of_a_minor_only_an_urgent_call_for_help_stays_until_it_is_answered(self) -> None:
+        consents.save("web:1", "contact", "v1", "c", NOW)
+        handoffs.raise_handoff("web:1", "asked", "normal", "s", None, "a")
+        handoffs.raise_handoff("web:1", "express_crisis", "urgent", "s", None, "b")
+        retention.forget("web:1", NOW)
+        assert list(models.Handoff.objects.values_list("urgency", flat=True)) == ["urgent"] and not models.Consent.objects.exists()
+        retention.forget("web:2", NOW)
+
+    def test_staff_are_called_once_for_a_conversation(self) -> None:
+        reference, known = handoffs.call("web:1", "request_human", "s", None, "m1")
+        assert not known and handoffs.call("web:1", "request_human", "s", None, "m1") == (reference, False)
+        assert handoffs.call("web:1", "not_understood", "s", {"phone": PERSON["phone"]}, "m2") == (reference, True)
+        assert models.Handoff.objects.get().contact == {"phone": PERSON["phone"]} and models.Handoff.objects.get().phone_digest
+        handoffs.close(models.Handoff.objects.get(), User.objects.create_user("anna"), NOW)
+        assert not handoffs.call("web:1", "request_human", "s", None, "m3")[1]
+
+    def test_more_is_added_to_an_open_request_of_the_same_conversation_once(self) -> None:
+        reference, _ = requests.open_request("web:1", "complaint", {"words": "rude"}, "k", NOW)
+        for _ in range(2):
+            requests.add("web:1", reference, {"words": "and late"}, "m2")
+            requests.add("web:1", reference, {"contact": {"email": "ada@example.com"}}, "m3")
+        row = models.Request.objects.get()
+        assert row.details == {"words": "rude\nand late"} and row.contact == {"email": "ada@example.com"} and row.email_digest
+        with pytest.raises(models.Request.DoesNotExist):
+            requests.add("web:2", reference, {"words": "x"}, "m4")

@@ -103,13 +103,24 @@ async def test_postgres_goes_and_comes_back(postgres: Postgres, postgres_records
 class TestReferences:
     def test_are_short_unlike_and_read_in_any_spelling(self) -> None:
         many = {new_reference() for _ in range(2000)}
-        assert len(many) == 2000 and all(len(r) == 8 and set(r) <= set(SIGNS) for r in many)
+        assert len(many) == 2000 and all(len(r) == 8 and set(r) <= set(SIGNS) and read_reference(shown(r).lower()) == r for r in many)
         one = "K7QX2MPA"
         assert shown(one) == "K7QX-2MPA"
-        for text in ("K7QX-2MPA", "k7qx2mpa", "k7qx 2mpa", "my ref is K7QX-2MPA, thanks", "(K7QX–2MPA)"):
+        for text in (
+            "K7QX-2MPA",
+            "k7qx2mpa",
+            "k7qx 2mpa",
+            "my ref is K7QX-2MPA, thanks",
+            "(K7QX–2MPA)",
+            "move that K7QX 2MPA",
+            "is that k7qx 2mpa ok",
+            "next week k7qx-2mpa",
+        ):
             assert read_reference(text) == one
 
-    @pytest.mark.parametrize("text", ["", "cancel it please", "K7QX", "K7QX-2MP", "O0IL-1111", "appointm", "12345678901"])
+    @pytest.mark.parametrize(
+        "text", ["", "cancel it please", "K7QX", "K7QX-2MP", "O0IL-1111", "appointm", "12345678901", "next week", "NEXT WEEK", "same week then", "2345 6789"]
+    )
     def test_what_is_none_is_none(self, text: str) -> None:
         assert read_reference(text) == ""
 

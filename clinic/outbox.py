@@ -203,8 +203,11 @@ class Worker:
         """Bring the conversation into line with what is true now: whoever came first to an old message must not undo a newer one."""
         from clinic import conversations
         from clinic.models import Handoff
-        from clinic.services import handoffs
+        from clinic.services import handoffs, retention
 
+        if message.about == "forgotten":
+            retention.wipe_again(message.dedupe_key.split(":")[1])
+            return True
         connected = conversations.reach()
         handoff = Handoff.objects.select_related("conversation", "taken_by").filter(reference=message.subject).first()
         if connected is None or handoff is None:

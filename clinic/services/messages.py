@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from clinic.models import Message
 
+SOON = dt.timedelta(seconds=4)
+
 
 def mail(about: str, subject: str, recipient: str, sequence: int = 0, at: Optional[dt.datetime] = None) -> None:
     """A mail to the "person" or the "clinic" about what has the reference `subject`; the text is made when it leaves."""
@@ -22,6 +24,14 @@ def talk(about: str, subject: str) -> None:
     """Pause or resume the bot in the conversation of a hand-off."""
     turn = Message.objects.filter(kind="talk", subject=subject).count()
     _put(Message.Kind.TALK, about, subject, "bot", turn, None)
+
+
+def forgotten(conversation_digest: str, now: dt.datetime) -> None:
+    """Look once more, in a moment, that nothing of a forgotten conversation was being copied while it was erased."""
+    Message.objects.get_or_create(
+        dedupe_key=f"forgotten:{conversation_digest}:{now:%H%M%S%f}",
+        defaults={"kind": Message.Kind.TALK, "about": "forgotten", "subject": "", "recipient": "bot", "next_try": timezone.now() + SOON},
+    )
 
 
 def _put(kind: str, about: str, subject: str, recipient: str, sequence: int, at: Optional[dt.datetime]) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from clinic import conversations, models, references, sealing
 from clinic.models import Booking, Consent, Conversation, Effect, Guess, Handoff, Message, Proof, Receipt, Request, Screening, Slot
 from clinic.practice import PRACTICE
-from clinic.services import bookings, contacts, effects, history, requests
+from clinic.services import bookings, contacts, effects, history, messages, requests
 from clinic.services.results import Erased
 
 Counts = Dict[str, Union[int, str]]
@@ -176,6 +176,20 @@ def forget(conversation: str, now: dt.datetime) -> None:
     _overwrite()
 
 
+def wipe_again(conversation_digest: str) -> None:
+    """What other rooms copied while a conversation was being forgotten goes too."""
+    with transaction.atomic():
+        row = Conversation.objects.filter(digest=conversation_digest).first()
+        if row is None:
+            return
+        for store in ALSO:
+            store.erase([row.pk])
+        if not any(model.objects.filter(conversation=row).exists() for model in (Booking, Handoff, Request, Screening, Consent)):  # type: ignore[attr-defined]
+            row.delete()
+    for store in ALSO:
+        store.overwrite()
+
+
 def _wipe(known: Optional[Conversation], now: dt.datetime, reference: str) -> Tuple[Counts, bool]:
     """Delete what a conversation left behind; how many of each, and whether something stays."""
     if known is None:
@@ -195,6 +209,7 @@ def _wipe(known: Optional[Conversation], now: dt.datetime, reference: str) -> Tu
     for store in ALSO:
         stores.update(store.counts([known.pk]))
         store.erase([known.pk])
+    messages.forgotten(known.digest, now)
     stays = (Booking, Handoff, Request)
     return stores, any(model.objects.filter(conversation=known).exclude(reference=reference).exists() for model in stays)  # type: ignore[attr-defined]
 

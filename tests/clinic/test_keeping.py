@@ -423,6 +423,30 @@ class TestTheirOwn:
         receipt = models.Receipt.objects.get()
         assert receipt.reference == done.reference and receipt.stores["screenings"] == 1
 
+    def test_what_was_copied_meanwhile_goes_a_moment_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from clinic.outbox import Worker
+
+        consents.save("web:1", "health", "v1", "c", NOW)
+        retention.erase_own("web:1", "person", NOW, "k")
+        copied = models.Conversation.of("web:1")
+        erased: list[int] = []
+
+        class Copies:
+            def counts(self, conversations: Any) -> dict[str, int]:
+                return {}
+
+            def erase(self, conversations: Any) -> None:
+                erased.extend(conversations)
+
+            def overwrite(self) -> None: ...
+
+            def purge(self, before: dt.datetime) -> int:
+                return 0
+
+        monkeypatch.setattr(retention, "ALSO", [Copies()])
+        Worker().round(dt.datetime.now(tz=dt.timezone.utc) + DAY)
+        assert erased == [copied.pk] and not models.Conversation.objects.exists()
+
     def test_without_any_of_that_nothing_is_left(self) -> None:
         consents.save("web:1", "health", "v1", "c", NOW)
         done = retention.erase_own("web:1", "person", NOW, "k")

@@ -518,6 +518,9 @@ class Reader:
         first, last = min(a for a, _ in days.ranges), max(b for _, b in days.ranges)
         if bound == "around":
             return _Days(((max(first - dt.timedelta(days=2), self.today), last + dt.timedelta(days=2)),), wide=True)
+        if bound == "after" and (first, last) == (self.today + dt.timedelta(days=1),) * 2 and item.coming is None and not item.wide:
+            other = self.today + dt.timedelta(days=2)  # to many "after tomorrow" is the day after it
+            raise _Ask(f"Do you mean {day_text(other)}, or any day from then on?", day_text(other), f"from {day_text(other)} on")
         if bound == "after":
             return _Days(((last + dt.timedelta(days=1), FOREVER),), wide=True)
         if bound == "from":
@@ -701,8 +704,8 @@ class Reader:
 
     @staticmethod
     def _bounds_meet(left: List[_Time], right: List[_Time]) -> bool:
-        """ "after four" and "before six" bound one time."""
-        return {left[-1].kind, right[0].kind} == {"from", "before"}
+        """ "after four" and "before six" bound one time; so do "after four" and "so from half past"."""
+        return {left[-1].kind, right[0].kind} in ({"from", "before"}, {"from"}, {"before"})
 
     @staticmethod
     def _narrows(left: List[_Days], right: List[_Days]) -> bool:
@@ -962,10 +965,10 @@ _CALENDAR = re.compile(
     r"[WPMODSTAX]\d|N\d+$|(?:odd|tomorrow|today|weekend|weekdays?|weekof|weeklater|weekafternext|fortnight|early|mid|late)$|(?:early|mid|late)of$|restof$"
 )
 # Left unread beside a time, they tell of something else than a wish.
-ELSE = set("""code ends finish finished holiday lunch number pin postcode public schoolrun shift shiftwork thistime commute""".split())
+ELSE = set("""conditional code ends finish finished holiday lunch number pin postcode public schoolrun shift shiftwork thistime commute""".split())
 # Words that bound a time; one that bounds nothing was not understood.
 BOUNDS = set(
-    """after ago bad before between by from hour hours last month months never next no not notafter notbefore onwards orearlier past since unless until week
+    """after ago bad before between by earliest from hour hours last latest month months never next no not notafter notbefore onwards orearlier past since unless until week
     weeks year years""".split()
 )
 # Alone they hint at a time that was meant but not named.

@@ -56,16 +56,43 @@ PARTS: Dict[str, Tuple[int, int]] = {
     "afterwork": (1020, 1439),
     "afterschool": (930, 1439),
     "schoolhours": (555, 869),
+    "afterdropoff": (555, 1439),
     "workinghours": (540, 1019),
     "noonish": (690, 750),
     "pm": (720, 1439),
     "afterlunch": (840, 1019),
     "beforelunch": (0, 719),
 }
-SOFT = ("schoolhours", "workinghours", "endofday", "noonish")  # they do not say morning or evening for an hour beside them
+SOFT = ("schoolhours", "afterdropoff", "workinghours", "endofday", "noonish")  # they do not say morning or evening for an hour beside them
 
 # Spellings that no distance finds, and what they mean.
+_TEENS = "thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TWENTY_FOUR = {**{word: n for n, word in enumerate(_TEENS, start=13)}, "twenty": 20, "twenty one": 21, "twenty two": 22, "twenty three": 23}
+_SPOKEN_24 = "|".join(sorted((w.replace(" ", "[ -]") for w in _TWENTY_FOUR), key=len, reverse=True))
+_SPOKEN_TENS = {"hundred": 0, "ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "forty five": 45, "forty-five": 45, "fifty": 50}
+
+
+def _army(match: "re.Match[str]") -> str:
+    return f"{_TWENTY_FOUR[match[1].replace('-', ' ')]}:{_SPOKEN_TENS[match[2]]:02d}"
+
+
 _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
+    # greetings, and times that are somebody's call and not an appointment
+    (r"^\W*(?:(?:hi|hiya|hello|hey|dear|sir|madam)\W+)*(?:a very )?good (?:morning|afternoon|evening|day)\b(?= ?(?:$|[,.!;:-]|\w))", " "),
+    (r"\b(?:i'?ll|i will|ill|i can|i could|let me|i'?m going to|gonna) (?:just )?(?:ring|call|phone|text|message|e-?mail|whats ?app|bell) (?:you|ye|u|yous|back|the clinic)\b", " conditional "),
+    # what holds only if something else does, or every so often
+    (r"\bif (?:it'?s|it is|i come|we (?:go|come)|that'?s|on|you (?:mean|choose|pick))\b(?= (?:on )?(?:the |a |this |next )?(?:\d|mon|tue|wed|thu|fri|sat|sun|other|tomorrow|today|morning|afternoon|evening|week))", " conditional "),
+    (r"\b(?:not|except|but|bar) (?:for )?(?:this|that|the (?:next|first|coming|last|very next)) one\b", " conditional "),
+    (r"\bevery (?:other|second|2nd|third|3rd|fourth|few|couple of|two|three|four|2|3|4)\b(?! day of)|\b(?:fortnightly|weekly|monthly|bi-?weekly|twice a (?:week|month)|once a (?:week|month|fortnight))\b", " conditional "),
+    (rf"\b({_SPOKEN_24})[ -](hundred|ten|fifteen|twenty|thirty|forty[ -]five|forty|fifty)(?: hours| hrs)?\b", _army),
+    (r"\b(day|week|fortnight|month|year)'s\b", r"\1"),
+    (r"\b(\d{1,2}(?:[:.]\d\d)?)([ap])(?![\w.'])", r"\1\2m"),
+    (r"\b12 ?noon\b|\bnoon ?12\b|\btwelve noon\b", "noon"),
+    (r"(?<=\d)( ?(?:[ap]m|oclock)?) (?:at (?:the )?)?(?:very )?(?:latest|max(?:imum)?|tops)\b", r"\1 orearlier"),
+    (r"(?<=\d)( ?(?:[ap]m|oclock)?) (?:at (?:the )?)?(?:very )?earliest\b", r"\1 onwards"),
+    (r"\b(?:(?:i )?(?:need|have|want|got|must|gotta)(?: to)? )?(?:be |get )?(?:away|out(?: of (?:there|here))?|gone|finished|done|off again|back (?:home|at work|in work|at my desk)|home|on the road) by\b(?= )", "by"),
+    (r"\b(?:once|after|as soon as) (?:(?:the|my|our) )?(?:kids|children|wee ones|little ones?|boys|girls) (?:are|r|is) (?:at|in|off to) school\b", "afterdropoff"),
+    (r"\bweekend (?=(?:mornings|afternoons|evenings)\b)", "anyweekend "),
     # "one" that is no hour
     (r"\b(?:another|this|that|the|which|any|new|first|last|earlier|later|next|each|every|second|other|mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|morning|afternoon|evening) one\b"
      r"(?! (?:thirty|fifteen|forty|o'? ?clock|[ap]\.?m))", lambda m: m[0][: -len(" one")] if m[0].split()[0] not in ("another", "this", "that", "the", "which", "new", "other") else " "),
@@ -81,7 +108,7 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (r"\b(twenty|thirty|forty|fourty|fifty)[ -](one|two|three|four|five|six|seven|eight|nine)\b(?! past| to )", r"\1 \2"),
     (r"\b(\d{4}) ?(?:hrs|hours|h)\b", r"\1hrs"),
     # tomorrow and its kin
-    (r"\b(?:tomm?orr?ow|tomm?orr?ows|tomoro+w?|tommoro+w?|tomorro|tomoz|tomozz|tmrw?|tmw|tmr|tmo?rr?ow|2moro+w?|2mrw|2morrow|2mro|tomo|tomorrer|tomorow|tommorrow|tomarrow|tomorrw)\b",
+    (r"\b(?:tomm?orr?ow|tomm?orr?ows|tomoro+w?|tommoro+w?|tomorro|tomoz|tomozz|tmrw?|tmw|tmr|tmo?rr?ow|2moro+w?|2mrw|2morrow|2mro|tomo|tomorrer|tomorow|tommorrow|tomarrow|tomorrw|to[ -]morrow|(?:the )?morra|the morrow)\b",
      "tomorrow"),
     (r"\bthe morn\b(?!ing)", "tomorrow"),
     (r"\b(?:the )?day after (?:tomorrow|tmrw)\b|\bnext tomorrow\b|\bovermorrow\b", "dayaftertomorrow"),
@@ -316,6 +343,7 @@ _BEFORE_SUN = set("on this next or and any every each not until from - between".
 _BEFORE_AM = set("tomorrow today any the every week weekdays weekday dayaftertomorrow weekend".split())
 _ACTS_BEFORE = set("will to i we gonna they ill i'll".split())
 _ACTS_AFTER = set("up over down in into straight out off around back there here through beside crying still".split())
+_WE_WOULD = set("love like prefer be rather need want appreciate both really all".split())
 _PEOPLE = set("i we was been have had he she getting got just be to".split())
 _POLITE = set(", ; please pls in on the of".split())
 
@@ -348,6 +376,8 @@ def _counts(word: str, before: str, after: str, found: List[str]) -> bool:
         acts = before in _ACTS_BEFORE or after in _ACTS_AFTER
         return bool(before in _BEFORE_MAY or _DAY_NUMBER.match(before) or _DAY_NUMBER.match(after) or not acts)
     if word == "sat" and after in _ACTS_AFTER:
+        return False
+    if word == "wed" and after in _WE_WOULD:
         return False
     if word == "sun":
         beside = before in _BEFORE_SUN or STRONG.match(before) or re.match(r"[WOT]\d", after) or after.rstrip("s") in ("morning", "afternoon", "evening")

@@ -21,7 +21,7 @@ from channels.base import Background, Bubble, bubbles, pressed
 from channels.platform import ANSWER_WITHIN, CONNECT_WITHIN, Platform
 from channels.rendering import Capability, Part, chosen, menu, render, shows_numbers
 from channels.updates import Delivery, Gone, Later, Never, Update, WindowClosed
-from runtime import post, settings
+from runtime import metrics, post, settings
 from runtime.action_client import TurnAborted
 from runtime.gate import RateLimit
 from runtime.notices import notice
@@ -151,6 +151,7 @@ class Desk:
             self.wake("out", conversation)
         if lost:
             logger.warning("%s: %d messages did not arrive; staff are told", platform.channel, lost)
+            metrics.SENT.labels(platform.channels()[0], "undelivered").inc(lost)
 
     async def _seen(self, platform: Platform, update: Update) -> None:
         try:
@@ -210,7 +211,7 @@ class Desk:
         """Take up what nobody works on: left by a killed process, due again, or put there by the clinic."""
 
         def look(connection: Any) -> Any:
-            return post.due(connection, time.time()), post.unreported(connection)
+            return post.due(connection, list(self.platforms), time.time()), post.unreported(connection)
 
         (reading, sending), failures = await self.store.run(look)
         for side, waiting in (("in", reading), ("out", sending)):
@@ -297,7 +298,7 @@ class Desk:
                 changes["stopped"] = None
                 if again:
                     return Result([Bubble(notice("welcome_back"))], changes)
-        if self._flooded(conversation):
+        if self._flooded(conversation) and not await self._alarming(update.text):
             return Result([Bubble(notice("too_fast"))] if self._floods.allow(conversation) else [], changes)
         result = await self._answer(update, row, able, person)
         result.changes = {**changes, **result.changes}
@@ -432,7 +433,8 @@ class Desk:
         try:
             platform_id = await platform.send(self._http(platform), letter.conversation, Part.from_json(letter.content), staff, late)
             road.went_well()
-            return lambda c: post.sent(c, letter, platform_id)
+            metrics.SENT.labels(able.name, "sent").inc()
+            return partial(post.sent, letter=letter, platform_id=platform_id)
         except WindowClosed:
             road.went_well()
             return await self._outside_window(platform, letter, person, now)
@@ -447,6 +449,7 @@ class Desk:
         except Never as never:
             road.went_well()
             logger.error("%s: a message was refused for good (%s); staff are told", platform.channel, never.why)
+            metrics.SENT.labels(able.name, "refused").inc()
             return partial(post.failed, letter=letter, why=never.why)
         except Later as trouble:
             return self._put_off(platform, road, letter, trouble)
@@ -458,6 +461,7 @@ class Desk:
 
     def _put_off(self, platform: Platform, road: Road, letter: Any, trouble: Later) -> Callable[[Any], Any]:
         now = time.time()
+        metrics.SENT.labels(letter.conversation.partition(":")[0], "put off").inc()
         if trouble.everyone:
             road.failed(now, trouble.seconds)
         if now - letter.at > GIVE_UP_AFTER:

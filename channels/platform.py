@@ -89,7 +89,7 @@ class Platform(InputChannel):
 
     channel = ""
     settings_needed: Tuple[str, ...] = ()
-    settings_optional: Tuple[str, ...] = ()
+    reports = False  # whether it tells what became of our messages at an address of its own
 
     def __init__(self, **settings: Any):
         """`settings`: of credentials.yml. Raises ValueError when some are there and others are missing."""
@@ -176,7 +176,8 @@ class Platform(InputChannel):
             return await self.receive(request, request.app.ctx.desk)
 
         webhook.add_route(receive, "/webhook", methods=["POST"], stream=True, name="receive")
-        webhook.add_route(receive, "/status", methods=["POST"], stream=True, name="status")
+        if self.reports:
+            webhook.add_route(receive, "/status", methods=["POST"], stream=True, name="status")
         return webhook
 
     async def receive(self, request: Request, desk: Any) -> HTTPResponse:

@@ -44,6 +44,7 @@ class TwilioChannel(Platform):
     """`account` and `token`: of Twilio; `sms`: our number or Messaging Service (MG…); `whatsapp`: our WhatsApp number; `url`: our public address."""
 
     channel = "twilio"
+    reports = True
     settings_needed = ("account", "token", "url")
 
     def __init__(self, **settings: Any):

@@ -11,6 +11,7 @@ LATENCY = Histogram("stria_turn_seconds", "Seconds from a verified message to it
 FALLBACKS = Counter("stria_fallbacks", "Turns in which the assistant did not understand")
 ERRORS = Counter("stria_errors", "Warnings and errors logged, by the part that logged them", ["part"])
 WAITING = Gauge("stria_waiting_turns", "Turns that run or wait in this process")
+SENT = Counter("stria_sent", "Messages to the platforms by channel and outcome (sent, put off, refused, undelivered)", ["channel", "outcome"])
 _UNSURE = {"action_clarify", "action_default_fallback"}
 
 

@@ -254,11 +254,12 @@ def reported(connection: Any, ids: Sequence[int]) -> None:
     connection.execute(outgoing.update().where(outgoing.c.id.in_(ids)).values(reported=1))
 
 
-def due(connection: Any, now: float, most: int = 500) -> Tuple[List[str], List[str]]:
-    """Conversations with something to work off, and with something to send."""
+def due(connection: Any, channels: Iterable[str], now: float, most: int = 500) -> Tuple[List[str], List[str]]:
+    """Conversations of these channels with something to work off, and with something to send."""
     found = []
     for table in (arrived, outgoing):
-        ready = sa.and_(table.c.state == "waiting", table.c.due <= now)
+        ours = sa.or_(*(table.c.conversation.startswith(f"{channel}:", autoescape=True) for channel in channels))
+        ready = sa.and_(table.c.state == "waiting", table.c.due <= now, ours)
         found.append(list(connection.execute(sa.select(table.c.conversation).where(ready).distinct().limit(most)).scalars()))
     return found[0], found[1]
 

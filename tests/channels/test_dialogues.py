@@ -110,6 +110,8 @@ async def test_a_dialogue_means_the_same_everywhere(house: House, dialogue: dict
     if not dialogue.get("same", True):  # they book the same diary: one after the other
         for where, somebody in people.items():
             await run(dialogue, somebody, where)
+        if "Booked" in str(dialogue):
+            assert house.telegram.files, "no calendar file"
     else:
         told = dict(zip(people, await asyncio.gather(*(run(dialogue, somebody, where) for where, somebody in people.items()))))
         for channel in CHANNELS:

@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+from clinic import sealing
 from clinic.models import Handoff
 from clinic.review.masking import mask
 from clinic.review.models import Access, Talk
@@ -38,6 +39,11 @@ def note(request: HttpRequest, what: str, talk: Optional[int] = None, **detail: 
     """Add a line to the list of looks. What staff typed is masked: a search for a name must not write the name down."""
     clean: Dict[str, Any] = {key: mask(value) if isinstance(value, str) else value for key, value in detail.items()}
     Access.objects.create(actor=request.user.get_username(), what=what, talk=talk, detail=clean)
+
+
+def searched(request: HttpRequest, words: str) -> None:
+    """That somebody searched. The words themselves may be somebody's own and would outlive them here; the digest answers "who looked for …?"."""
+    Access.objects.create(actor=request.user.get_username(), what="search", detail={"digest": sealing.digest("search", " ".join(words.casefold().split()))})
 
 
 def answering(request: HttpRequest, talk: Talk) -> bool:

@@ -1,6 +1,7 @@
 """Taking over: staff answer a person in their own channel while the bot is quiet. The rules are `clinic.services.handoffs`."""
 
 import asyncio
+import datetime as dt
 import json
 from functools import lru_cache
 from typing import Any, AsyncIterator, Dict, List
@@ -15,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from clinic.models import Handoff
@@ -27,6 +29,8 @@ from clinic.services import handoffs
 LONGEST = 2000  # characters of one message
 LOOK_EVERY = 0.7  # seconds between looks for new messages of an open page
 STREAM_FOR = 240.0  # seconds, after which the browser connects anew and is checked again
+# Platforms on which nobody may be written to so long after their last message; docs/channels.md says what becomes of a text then.
+WINDOWS = {"whatsapp": dt.timedelta(hours=24), "messenger": dt.timedelta(hours=24)}
 REPLIES = ROOT / "data" / "desk" / "replies.yml"
 
 
@@ -45,7 +49,13 @@ def replies() -> List[Dict[str, str]]:
 def context(request: HttpRequest, handoff: Handoff) -> Dict[str, Any]:
     """What the box below a dialogue needs."""
     mine = handoff.status == "taken" and handoff.taken_by_id == request.user.pk
-    return {"mine": mine, "replies": replies() if mine else [], "key": uuid4().hex, "longest": LONGEST}
+    return {"mine": mine, "replies": replies() if mine else [], "key": uuid4().hex, "longest": LONGEST, "late": _late(handoff)}
+
+
+def _late(handoff: Handoff) -> bool:
+    """Whether the platform allows no message now."""
+    last = Message.objects.filter(talk__conversation=handoff.conversation_id, who="person").order_by("-at").values_list("talk__channel", "at").first()
+    return last is not None and last[0] in WINDOWS and timezone.now() - last[1] > WINDOWS[last[0]]
 
 
 def _page(handoff: Handoff, anchor: str = "") -> HttpResponse:

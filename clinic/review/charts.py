@@ -36,18 +36,18 @@ def columns(title: str, rows: Sequence[Tuple[str, int]], every: int = 1) -> Safe
 def bars(title: str, rows: Sequence[Tuple[str, int]]) -> SafeString:
     """Bars from top to bottom with their names."""
     most = max((value for _, value in rows), default=0) or 1
-    line = 26
+    line = 30
     drawn = []
     for number, (label, value) in enumerate(rows):
         width = 300 * value / most
-        drawn.append((number * line + 17, label[:44], 330, number * line + 5, f"{width:.1f}", f"{335 + width:.1f}", number * line + 17, f"{value:,}"))
+        drawn.append((number * line + 20, label[:44], 330, number * line + 5, f"{width:.1f}", f"{335 + width:.1f}", number * line + 20, f"{value:,}"))
     return format_html(
         '<svg class="chart" viewBox="0 0 700 {}" role="img" aria-label="{}">{}</svg>',
         max(line, len(rows) * line),
         f"{title}. The numbers are in the table below.",
         format_html_join(
             "",
-            '<text class="name" x="322" y="{}" text-anchor="end">{}</text><rect class="bar" x="{}" y="{}" width="{}" height="16" rx="2"></rect>'
+            '<text class="name" x="322" y="{}" text-anchor="end">{}</text><rect class="bar" x="{}" y="{}" width="{}" height="20" rx="2"></rect>'
             '<text class="value" x="{}" y="{}">{}</text>',
             drawn,
         ),

@@ -32,7 +32,7 @@ def tables(first: dt.date, last: dt.date) -> List[Dict[str, Any]]:
     funnel = figures.totals(first, last, "funnel")
     by_day = figures.by_day(first, last, "talks")
     found = [
-        ("day", "Conversations by day", ("Day", "Conversations"), [(f"{day:%d %b}", count) for day, count in by_day], "columns"),
+        ("day", "Conversations by day", ("Day", "Conversations"), [(f"{day.day} {day:%b}", count) for day, count in by_day], "columns"),
         ("hour", "Conversations by hour of the day", ("Hour", "Conversations"), [(f"{h:02d}", hours.get(f"{h:02d}", 0)) for h in range(24)], "columns"),
         ("channel", "Conversations by channel", ("Channel", "Conversations"), _sorted(channel, titles.channel), "bars"),
         ("asked", "What people ask", ("Question", "Messages"), [(titles.intent(name), count) for name, count in top], "bars"),
@@ -89,7 +89,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     if wanted:
         return _export(request, [table for table in shown if table["name"] == wanted], first, last)
     for table in shown:
-        every = max(1, len(table["rows"]) // 12)
+        every = max(1, len(table["rows"]) // 8)
         table["chart"] = charts.columns(table["title"], table["rows"], every) if table["kind"] == "columns" else charts.bars(table["title"], table["rows"])
         table["empty"] = not any(row[1] for row in table["rows"])
     access.note(request, "figures")

@@ -62,7 +62,7 @@ class Reader:
             return
         stamp = self.source.stamp(cursor.last)
         replaced = stamp is not None and abs(stamp - cursor.stamp) > 0.001
-        if replaced or (stamp is None and 0 < self.source.newest()[0] < cursor.last):
+        if replaced or (stamp is None and 0 < self.source.highest() < cursor.last):
             logger.warning("The conversations are another database's than before; reading it from its beginning.")
             cursor.last, cursor.stamp, cursor.generation = 0, 0.0, cursor.generation + 1
 

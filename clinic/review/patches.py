@@ -264,7 +264,7 @@ def fixes_of(corrections: Iterable[object]) -> List[Fix]:
         turns: Tuple[Tuple[str, str], ...] = ()
         if row.kind == Correction.Kind.TEST and row.message is not None:
             said = Message.objects.filter(talk=row.talk_id, who="person", event__lte=row.message.event).prefetch_related("corrections")
-            turns = tuple((m.text, _meant(m)) for m in said if not m.detail.get("button"))[-8:]
+            turns = tuple((m.text, meant(m)) for m in said if not m.detail.get("button"))[-8:]
         reviewer = row.reviewer.get_username() if row.reviewer else ""
         entity = row.entity or {}
         found.append(
@@ -284,7 +284,7 @@ def fixes_of(corrections: Iterable[object]) -> List[Fix]:
     return found
 
 
-def _meant(message: object) -> str:
+def meant(message: object) -> str:
     """What a message meant, corrected where somebody said so."""
     from clinic.review.models import Correction, Message
 

@@ -64,7 +64,8 @@ def begins(session: Optional[Session], event: Event) -> bool:
 def read(session: Session, event: Event, places: frozenset[str]) -> None:
     """Take one event into the session."""
     data = event.data
-    session.ended = max(session.ended, event.at)
+    if event.kind in ("user", "bot"):  # what opens the next session is stored before it is declared, and is no part of this one
+        session.ended = max(session.ended, event.at)
     session.model = str(_mapping(data.get("metadata")).get("model_id") or session.model)[:40]
     if event.kind == "user":
         _person(session, event, places)
@@ -92,7 +93,7 @@ def _person(session: Session, event: Event, places: frozenset[str]) -> None:
         "questions": [
             {"text": mask(str(q.get("text") or ""), session.known, places), "intent": str(q.get("intent") or ""), "confidence": q.get("confidence")}
             for q in (parse.get("questions") or [])[:8]
-            if isinstance(q, dict)
+            if isinstance(q, dict) and len(parse["questions"]) > 1  # of one alone everything is said already
         ],
         "safety": [
             {"level": str(f.get("level") or ""), "part": str(f.get("part") or ""), "why": mask(str(f.get("why") or ""), session.known, places)}

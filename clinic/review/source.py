@@ -78,10 +78,11 @@ class Source:
         rows = list(settled(rows, last, time.time())) if self.postgres else rows
         return [Event(row[0], row[1], row[2], float(row[3] or 0), _data(row[4])) for row in rows]
 
-    def newest(self) -> Tuple[int, float]:
-        """Highest id and its time; zeros for an empty table."""
-        rows = self._rows("SELECT id, timestamp FROM events ORDER BY id DESC LIMIT 1", ())
-        return (rows[0][0], float(rows[0][1] or 0)) if rows else (0, 0.0)
+    def highest(self) -> int:
+        """The highest id that was ever given, also to an event that has been erased since; 0 when that is not known."""
+        query = "SELECT last_value FROM events_id_seq" if self.postgres else "SELECT seq FROM sqlite_sequence WHERE name = 'events'"
+        rows = self._rows(query, ())
+        return int(rows[0][0]) if rows else 0
 
     def stamp(self, event: int) -> Optional[float]:
         """When an event happened; None when there is none of this id."""

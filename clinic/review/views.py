@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from clinic import references
 from clinic.models import Booking, Conversation, Handoff, Request
-from clinic.review import access, inbox, titles
+from clinic.review import access, inbox, patches, titles
 from clinic.review.access import needs
 from clinic.review.keeping import known_of, places
 from clinic.review.masking import mask
@@ -60,7 +60,7 @@ def inbox_page(request: HttpRequest) -> HttpResponse:
     filters = inbox.Filters.of(request.GET)
     talks, more = inbox.page(filters, request.user, str(request.GET.get("before") or ""))
     if filters.q:
-        access.note(request, "search", words=filters.q)
+        access.searched(request, filters.q)
     number = len(talks) if filters.sample is not None else inbox.count(filters, request.user)
     context = {
         "filters": filters,
@@ -255,10 +255,11 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         if kind == "undo":
             message.corrections.all().delete()
         elif kind in (Correction.Kind.INTENT, Correction.Kind.EXAMPLE, Correction.Kind.TEST):
-            if not (wanted or message.intent in titles.intents()):
+            meant = wanted or patches.meant(message)
+            if meant not in titles.intents():
                 problem = "Choose what was meant first."
             else:
-                _write(request, message, kind, wanted or message.intent)
+                _write(request, message, kind, meant)
         elif kind == Correction.Kind.NONE:
             message.corrections.filter(kind__in=("intent", "example")).delete()
             _write(request, message, kind, "out_of_scope")
@@ -304,11 +305,9 @@ def _entity(request: HttpRequest, message: Message) -> str:
     """A detail that was missed: which words, and what they are. Returns what is wrong with it, if something is."""
     words, label = " ".join(str(request.POST.get("words") or "").split())[:80], str(request.POST.get("entity") or "")
     value = str(request.POST.get("value") or words)[:80]
-    from clinic.review.patches import vocabularies
-
     if not words or words.casefold() not in message.text.casefold():
         return "These words are not in the message."
-    if value not in vocabularies().get(label, []):
+    if value not in patches.vocabularies().get(label, []):
         return f"“{value}” is no value of {label or 'that'}. Choose one of the list."
     _write(request, message, Correction.Kind.ENTITY, message.intent, {"words": words, "entity": label, "value": value})
     return ""

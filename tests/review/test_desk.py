@@ -1,5 +1,6 @@
 """The desk in a real browser: a receptionist's Monday, every page by axe, whatever visitors write."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from bench.conversations import Events
+from bench.conversations import Events, turn
 from runtime.bootstrap import how_to_install, program
 from runtime.settings import ROOT
 from tests.review import monday
@@ -180,3 +181,108 @@ def test_axe_finds_nothing_on_any_page(enter: Callable[..., Tab], desk: Desk, br
     picture(tab, "login")
     tab.close()
     assert {name: found for name, found in states.items() if found} == {}
+
+
+def spoken_by_staff(desk: Desk, sender: str) -> list[str]:
+    rows = desk.events.connection.execute("SELECT data FROM events WHERE sender_id = ? AND type_name = 'bot' ORDER BY id", (sender,)).fetchall()
+    return [event["text"] for event in map(json.loads, (row[0] for row in rows)) if (event.get("metadata") or {}).get("staff")]
+
+
+def test_a_receptionists_monday_takes_less_than_five_minutes(enter: Callable[..., Tab], desk: Desk) -> None:
+    started = time.monotonic()
+    tab = enter("receptionist")
+    # the urgent one is first, with its age; she takes it, reads the words, answers with a ready text and hands back
+    first = tab.locator(".cards .card").first
+    expect(first).to_contain_text("Urgent")
+    expect(first).to_contain_text("waiting 50 min")
+    first.get_by_role("button", name="Take").click()
+    expect(tab.get_by_role("heading", name="You are talking to this person")).to_be_visible()
+    expect(tab.locator("#said")).to_contain_text("Quibble Nightshade 07400 123456")  # whoever answers sees the original words
+    picture(tab, "answering")
+    tab.get_by_label("Ready answers").select_option("See a doctor today")
+    tab.get_by_role("button", name="Send").click()
+    expect(tab.locator("#said .staff")).to_contain_text("looked at by a doctor today")
+    tab.get_by_role("button", name="Done, hand back").click()
+    expect(tab.get_by_text("The assistant answers again")).to_be_visible()
+    assert "whatsapp" in tab.locator(".facts.big").inner_text().casefold()
+    # an appointment moves
+    tab.get_by_role("link", name="Diary").click()
+    for _ in range(4):
+        if tab.get_by_text("Berenike Unseen").count():
+            break
+        tab.get_by_role("link", name="Later").click()
+    tab.locator(".slot", has_text="Berenike Unseen").get_by_role("link", name="Move").click()
+    tab.locator(".times input").nth(9).check(force=True)
+    tab.get_by_role("button", name="Move the appointment").click()
+    expect(tab.get_by_role("status").first).to_contain_text("Moved to")
+    # somebody who waits is answered, and what they write arrives by itself
+    tab.get_by_role("link", name="Inbox").click()
+    tab.locator(".card", has_text="Asked for a person").get_by_role("link", name="Open").click()
+    tab.get_by_role("button", name="Take over").click()
+    expect(tab.locator("#write")).to_be_visible()
+    desk.events.add("web:waiting", turn("are you there? this is Xanthippe", "inform", "", confidence=0.4)[:1])
+    expect(tab.locator("#said .person").last).to_contain_text("this is Xanthippe", timeout=4000)
+    tab.locator("#write").fill("Yes, hello Xanthippe. Please wait with it until our clinician has called you.")
+    tab.locator("#write").press("Control+Enter")
+    expect(tab.locator("#said .staff")).to_contain_text(["Please wait with it"])
+    tab.get_by_role("button", name="Done, hand back").click()
+    # five conversations are marked, by keys alone
+    tab.keyboard.press("i")
+    expect(tab.get_by_role("heading", name="Inbox", level=1)).to_be_visible()
+    for number in range(5):
+        tab.keyboard.press("j")
+        tab.keyboard.press("x")
+        assert tab.locator("input[name=talk]:checked").count() == number + 1
+    tab.keyboard.press("e")
+    expect(tab.get_by_role("status").first).to_contain_text("5 conversations changed")
+    assert tab.locator(".talk.done").count() == 5
+    assert time.monotonic() - started < 300
+    assert len(spoken_by_staff(desk, "whatsapp:+447400123456")) == 1 and "Xanthippe" in spoken_by_staff(desk, "web:waiting")[0]
+
+
+def test_two_members_of_staff_cannot_take_the_same_person(enter: Callable[..., Tab], desk: Desk) -> None:
+    one, other = enter("receptionist"), enter("clinician")
+    card = ".card.urgent"
+    one.locator(card).get_by_role("button", name="Take").click()
+    expect(one.locator("#write")).to_be_visible()
+    other.locator(card).get_by_role("button", name="Take").click()
+    expect(other.get_by_role("status").first).to_contain_text("receptionist is talking to this person already")
+    expect(other.locator("#write")).to_have_count(0)
+    assert "Nightshade" not in other.locator("#said").inner_text()
+
+
+def test_keys_correct_a_message_and_the_patch_says_so(enter: Callable[..., Tab], desk: Desk) -> None:
+    tab = enter("reviewer")
+    tab.goto(f"{desk.url}/staff/desk/inbox/?fallback=1&q=sunday")
+    tab.keyboard.press("j")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#said")).not_to_contain_text("Berenike")
+    tab.keyboard.press("n")
+    tab.keyboard.press("n")
+    tab.keyboard.press("n")
+    tab.keyboard.press("c")
+    tab.locator(".msg:focus-within select").select_option("ask_opening_hours")
+    tab.locator(".msg:focus-within [data-other]").click()
+    expect(tab.locator(".corrected")).to_have_text("another meaning: Opening hours")
+    expect(tab.locator(".msg.person:focus")).to_have_count(1)  # the message is still in focus, so the next key goes to it
+    tab.keyboard.press("t")
+    expect(tab.locator(".corrected")).to_have_count(2)
+    tab.keyboard.press("e")
+    expect(tab.get_by_role("button", name="Not reviewed")).to_be_visible()
+    tab.get_by_role("link", name="Corrections").click()
+    expect(tab.locator("pre")).to_contain_text("do you do it on sunday mornings maybe")
+    expect(tab.locator("pre")).to_contain_text("Reviewer: reviewer")
+    picture(tab, "patch")
+
+
+def test_what_visitors_write_does_nothing_on_any_page(enter: Callable[..., Tab], desk: Desk) -> None:
+    tab = enter("manager")
+    tab.goto(f"{desk.url}/staff/desk/inbox/")
+    tab.locator(".talk a.open", has_text="window.hacked").first.click()
+    addresses = [tab.url, *(desk.url + address for address in pages(tab, desk).values())]
+    addresses += [
+        f"{desk.url}/staff/desk/{path}" for path in ("diary/?view=week", "figures/unknown/", "inbox/?q=%3Cscript%3E", "inbox/?tag=%22%3E%3Cimg%20src=x%3E")
+    ]
+    for address in addresses:
+        tab.goto(address)
+        assert tab.evaluate("window.hacked") is None and tab.locator("main img, main script").count() == 0, address

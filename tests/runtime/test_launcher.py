@@ -67,7 +67,7 @@ def test_several_processes_without_shared_locks_are_refused(setting: pytest.Monk
 
 def test_the_records_are_prepared_before_the_site_and_the_outbox(setting: pytest.MonkeyPatch) -> None:
     found = {process.name: process for process in launcher.table(Path("m.tar.gz"), records=True)}
-    assert found["records"].once and {found[name].after for name in ("login", "web", "outbox")} == {("records",)}
+    assert found["records"].once and {found[name].after for name in ("login", "web", "outbox", "review")} == {("records",)}
     assert ranks(list(found.values()))
 
 

@@ -2,7 +2,7 @@
 PYTHON3 ?= python3
 PY := .venv/bin/python
 
-.PHONY: run chat test test-browser check train report bench lock prepare prepare-dev
+.PHONY: run chat test test-browser pictures check train report bench lock prepare prepare-dev
 
 run: prepare          ## prepare, train if needed, start every part on loopback (REST=1 also opens the plain rest channel)
 	@$(PYTHON3) widget/prepare.py || echo "The website's chat could not be built; everything else runs."
@@ -16,9 +16,13 @@ test: check train     ## everything; the quick tests have run first, and those t
 	@$(PY) -m pytest -m "slow and not model and not browser"
 	@$(PY) -m pytest -m "model and not browser" tests/conversations tests/nlu tests/test_dialogue_policies.py
 	@$(PY) -m pytest -m "model and not browser" tests/channels tests/runtime
+	@$(PY) -m pytest -m browser tests/widget
 
-test-browser: prepare-dev train ## the website's chat in Chromium
-	@$(PY) -m pytest -m browser
+test-browser: prepare-dev train ## the clinic's page and its chat in Chromium
+	@$(PY) -m pytest -m browser tests/widget
+
+pictures: prepare-dev train ## the README's pictures, taken anew from the real page
+	@$(PY) -m tests.widget.pictures
 
 check: prepare-dev    ## lint, types and the quick tests
 	@$(PY) -m ruff check .

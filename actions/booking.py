@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from actions import answers, booking_words, contact, conversation, offers
 from actions.answers import Message, fill
-from actions.booking_texts import BUTTONS, CONTACT_BY, LABELS, PAYLOADS, QUESTIONS, SAY
+from actions.booking_texts import BUTTONS, CARD, CONTACT_BY, LABELS, PAYLOADS, QUESTIONS, SAY
 from actions.facts import DAYS
 from actions.knowledge import Knowledge
 from actions.memory import Memory
@@ -1058,7 +1058,15 @@ class _Desk:
             state["fails"] = 0
         state.update(asked=kind, menu=[list(b) for b in buttons])
         text = "\n".join(part for part in (*leads, question) if part)
-        self.messages.append(Message(text, buttons, {"type": "booking", "asked": kind}))
+        data = {"type": "booking", "asked": kind} if kind != "day" else {"type": "date", "label": SAY["any_day"], **self._bounds()}
+        self.messages.append(Message(text, buttons, data))
+
+    def _bounds(self) -> Dict[str, str]:
+        """First and last day that may be asked for, for a date field."""
+        booking = self.clinic.get("booking") or {}
+        first = self.now + dt.timedelta(hours=booking.get("lead_hours", 24))
+        last = self.now + dt.timedelta(days=booking.get("ahead_days", 60))
+        return {"min": first.date().isoformat(), "max": last.date().isoformat()}
 
     def _closed(self, wish: Wish) -> bool:
         """Whether every day wished for is a day on which the clinic never opens."""
@@ -1397,7 +1405,11 @@ class _Desk:
     def _calendar(self, booking: Mapping[str, Any]) -> None:
         if booking.get("calendar"):
             name = f"appointment-{booking['shown']}.ics"
-            self.messages.append(Message(SAY["calendar"], [], {"type": "calendar", "filename": name, "content": booking["calendar"]}))
+            facts = (("when", "spoken"), ("with", "practitioner"), ("reference", "shown"))
+            rows = [{"label": CARD[label], "value": booking[key]} for label, key in facts if booking.get(key)]
+            self.messages.append(
+                Message(SAY["calendar"], [], {"type": "calendar", "filename": name, "ics": booking["calendar"], "title": SAY["card"], "rows": rows})
+            )
 
 
 def _renamed(text: str) -> Optional[str]:

@@ -119,6 +119,8 @@ SAY: Dict[str, str] = {
     "no_mail": "Please write it down: no e-mail will follow. ",
     "bring": "Please bring {bring}.",
     "calendar": "Here it is for your calendar.",
+    "card": "Your appointment",
+    "any_day": "Or choose a day",
     "requested": "I have passed it on: {slot}. It is not booked yet. Our team answers by {due}; your reference is {reference}.",
     "requested_down": "Our diary does not answer just now, so {slot} is not booked yet. I have passed it on as a request: our team answers by {due}. Your reference is {reference}.",
     "elsewhere": "Our appointments are made on our booking page, where you see all free times: {url}",
@@ -225,4 +227,5 @@ PAYLOADS: Dict[str, str] = {
 }
 
 LABELS: Dict[str, str] = {"name": "Name", "phone": "Phone", "email": "E-mail", "contact_by": "Contact by", "area": "Area"}
+CARD: Dict[str, str] = {"when": "When", "with": "With", "reference": "Reference"}
 CONTACT_BY: Dict[str, str] = {"call": "phone call", "text": "text message", "email": "e-mail"}

@@ -32,7 +32,7 @@ def say(dispatcher: CollectingDispatcher, message: Message) -> None:
     # `forget` names the slots that outlive this turn: everything else that was said goes with it (runtime/tracker_store.py).
     forget = {"forget": {"keep": message.data["forget"]}} if "forget" in message.data else {}
     dispatcher.utter_message(text=message.text, buttons=rows or None, **forget)
-    if message.data.get("sources") or message.data.get("type") == "calendar":
+    if message.data.get("sources") or message.data.get("type") in ("calendar", "date"):
         dispatcher.utter_message(json_message=message.data)
 
 

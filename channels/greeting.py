@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping
 
 import yaml
 
-from runtime.settings import ROOT
+from runtime.settings import ROOT, public_url
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +74,9 @@ def version(lines: List[str]) -> str:
 
 
 def _web(address: Any) -> str:
-    return address if isinstance(address, str) and address.startswith(("https://", "http://", "/")) else ""
+    if not isinstance(address, str) or not address.startswith(("https://", "http://", "/")):
+        return ""
+    return public_url() + address if address.startswith("/") else address  # a page elsewhere that holds the chat has no such page of its own
 
 
 @lru_cache(maxsize=4)

@@ -5,14 +5,14 @@ from typing import Any, Dict, List
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from clinic.keys import signing_key
-from runtime.settings import VAR, port, prepare_environment
+from runtime.settings import VAR, clinic_port, port, prepare_environment, public_url
 
 prepare_environment()
 
 DEBUG = False
 SECRET_KEY = signing_key()
 
-PUBLIC_URL = (os.environ.get("STRIA_PUBLIC_URL") or f"http://127.0.0.1:{port('STRIA_CLINIC_PORT', 8000)}").rstrip("/")
+PUBLIC_URL = public_url() or f"http://127.0.0.1:{clinic_port()}"
 _HTTPS = PUBLIC_URL.startswith("https://")
 ALLOWED_HOSTS = [urlsplit(PUBLIC_URL).hostname or "", "127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "clinic.review.apps.Review",
     "django_otp",
     "django_otp.plugins.otp_totp",
+    "clinic.website",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

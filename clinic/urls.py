@@ -7,6 +7,7 @@ from clinic import views
 from clinic.review import doors
 
 urlpatterns = [
+    path("", include("clinic.website.urls")),
     path("reminders/<str:token>/", views.reminders, name="reminders"),
     path("staff/", views.staff, name="staff"),
     path("staff/login/", doors.Login.as_view(), name="staff_login"),

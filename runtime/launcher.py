@@ -71,9 +71,10 @@ def announcement(processes: List[Process], rest: bool) -> str:
     """What is printed when everything is ready."""
     lines = ["", "Stria is ready."]
     if any(process.name == "web" for process in processes):
-        lines.append(f"  The staff site:                http://127.0.0.1:{clinic_port()}/staff/")
+        lines.append(f"  The clinic's page with the chat:  http://127.0.0.1:{clinic_port()}/")
+        lines.append(f"  The staff site:                   http://127.0.0.1:{clinic_port()}/staff/")
     if rest:
-        lines.append(f"  Rasa's rest channel, loopback:   http://127.0.0.1:{rasa_port()}/webhooks/rest/webhook")
+        lines.append(f"  Rasa's rest channel, loopback:    http://127.0.0.1:{rasa_port()}/webhooks/rest/webhook")
     return "\n".join([*lines, "  Ctrl-C stops everything.", ""])
 
 

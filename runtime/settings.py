@@ -132,10 +132,22 @@ def log_level() -> str:
     return level if level in ("INFO", "WARNING", "ERROR", "CRITICAL") else "WARNING"
 
 
+def public_url() -> str:
+    """Where people reach the clinic's site, without a slash at its end; empty: only this machine does, on loopback."""
+    return os.environ.get("STRIA_PUBLIC_URL", "").rstrip("/")
+
+
+def chat_url() -> str:
+    """Where the page's chat finds its server; empty: at the page's own address, which a reverse proxy shares out."""
+    given = os.environ.get("STRIA_CHAT_URL", "").rstrip("/")
+    return given or ("" if public_url() else f"http://127.0.0.1:{rasa_port()}")
+
+
 def web_origins() -> List[str]:
     """Addresses of the pages that may hold the chat, such as https://clinic.example; no page elsewhere can open it."""
-    given = os.environ.get("STRIA_WEB_ORIGINS") or "http://127.0.0.1:8000,http://localhost:8000"
-    return [origin.strip().rstrip("/") for origin in given.split(",") if origin.strip()]
+    own = [public_url()] if public_url() else [f"http://{host}:{clinic_port()}" for host in ("127.0.0.1", "localhost")]
+    given = [origin.strip().rstrip("/") for origin in os.environ.get("STRIA_WEB_ORIGINS", "").split(",")]
+    return list(filter(None, given)) or own
 
 
 def web_session_hours() -> float:

@@ -93,6 +93,7 @@ async def test_from_days_to_a_booking(desk: Desk) -> None:
     said = await desk.say("I'd like to book a consultation", "book_consultation")
     assert "which day" in said.lower()
     assert desk.buttons[:2] == ["Thu 26 Mar", "Fri 27 Mar"]
+    assert desk.data[-1] == {"type": "date", "label": "Or choose a day", "min": "2026-03-26", "max": "2026-05-24"}
     said = await desk.say("Thu 26 Mar")
     assert "part of the day" in said
     assert desk.buttons[:3] == ["Morning", "Afternoon", "Evening"]
@@ -121,7 +122,7 @@ async def test_from_days_to_a_booking(desk: Desk) -> None:
     assert not desk.records.bookings
     said = await desk.say("yes please", "affirm")
     assert "K7QX-2MPA" in said and "14 Willow Road" in said and "e-mail" in said and "medicines" in said
-    assert desk.data[-1]["type"] == "calendar"
+    assert desk.data[-1]["type"] == "calendar" and desk.data[-1]["ics"] and desk.data[-1]["rows"][-1] == {"label": "Reference", "value": "K7QX-2MPA"}
     assert not desk.open
     row = desk.records.bookings["K7QX2MPA"]
     assert row["person"] == {"name": "Siobhán O'Brien-Núñez", "phone": "+44 7400 123456", "email": "siobhan@example.com", "contact_by": "text", "area": "tummy"}

@@ -137,6 +137,16 @@ def test_what_a_clinic_may_set_and_what_it_may_not() -> None:
     assert greeting.compose(without, 30)["topics"] == [] and greeting.compose(without, 30)["typing_delay_ms"] == 250
 
 
+def test_the_word_on_privacy_is_found_from_any_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = {**clinic(), "website": {"privacy_page": "/privacy/"}}
+    monkeypatch.delenv("STRIA_PUBLIC_URL", raising=False)
+    assert greeting.compose(look, 30)["consent"]["page"] == "/privacy/"
+    monkeypatch.setenv("STRIA_PUBLIC_URL", "https://chat.willowroad.example/")
+    assert greeting.compose(look, 30)["consent"]["page"] == "https://chat.willowroad.example/privacy/"
+    look["website"]["privacy_page"] = "https://www.willowroad.example/data"
+    assert greeting.compose(look, 30)["consent"]["page"] == "https://www.willowroad.example/data"
+
+
 def test_an_unreadable_clinic_file_shows_what_it_last_said(tmp_path: Path) -> None:
     path = tmp_path / "clinic.yml"
     with pytest.raises(OSError):

@@ -102,19 +102,28 @@ class Visitor:
     def say(self, text: Any = None, message_id: Optional[str] = None, **more: Any) -> Dict[str, Any]:
         return dict(self.call("say", {"id": message_id or uuid.uuid4().hex, **({} if text is None else {"text": text}), **more}))
 
+    def again(self, token: str) -> "Visitor":
+        """The same visitor on a new socket."""
+        self.leave()
+        return Visitor(self.website, token)
+
     def leave(self) -> None:
         """Say goodbye; the client would wait for the end of its last long poll, we need not."""
         threading.Thread(target=self.client.disconnect, daemon=True).start()
         wait_for(lambda: not self.client.connected)
 
 
-def refusal(website: Website, auth: Any) -> str:
+def refusal(website: Website, auth: Any, namespace: str = "/") -> str:
     """The word with which a connection is refused, "" when it is not; by hand, because clients wait long after a refusal."""
+    place = "" if namespace == "/" else f"{namespace},"
     address, headers = f"{website.url}/socket.io/?EIO=4&transport=polling", {"Origin": PAGE}
     sid = json.loads(requests.get(address, headers=headers, timeout=5).text[1:])["sid"]
-    requests.post(f"{address}&sid={sid}", data="40" + json.dumps(auth), headers=headers, timeout=5)
+    requests.post(f"{address}&sid={sid}", data=f"40{place}{json.dumps(auth)}", headers=headers, timeout=5)
     reply = requests.get(f"{address}&sid={sid}", headers=headers, timeout=5).text
-    return str(json.loads(reply[2:])["message"]) if reply.startswith("44") else ""
+    if not reply.startswith("44"):
+        return ""
+    said = json.loads(reply[2 + len(place) :])
+    return str(said["message"] if isinstance(said, dict) else said)
 
 
 def words(items: List[Dict[str, Any]]) -> str:

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -57,24 +57,30 @@ class Upstream:
 
 
 class Proxy:
-    """nginx with our configuration before three processes and a site."""
+    """nginx with our configuration before three processes and a site, or before servers at the addresses given."""
 
-    def __init__(self) -> None:
-        self.rasa, self.web = [Upstream(f"rasa-{number}") for number in range(3)], Upstream("web")
+    def __init__(self, rasa: Sequence[str] = (), web: str = "", port: int = 0) -> None:
+        self.rasa, self.web = [Upstream(f"rasa-{number}") for number in range(0 if rasa else 3)], None if web else Upstream("web")
         self.folder = Path(tempfile.mkdtemp(prefix="stria-nginx-"))
         self.folder.chmod(0o755)  # nginx gives up root for a user of its own
         (self.folder / "run").mkdir(mode=0o777)
-        port = free_port()
+        port = port or free_port()
         self.url = f"http://127.0.0.1:{port}"
         shutil.copy(DEPLOY / "nginx.conf", self.folder)
         (self.folder / "listen.conf").write_text(f"listen 127.0.0.1:{port};\n")
-        servers = "".join(f"server {each.address} max_fails=1 fail_timeout=30s;\n" for each in self.rasa)
+        places = [*rasa, *(each.address for each in self.rasa)]
+        servers = "".join(f"server {place} max_fails=1 fail_timeout=30s;\n" for place in places)
+        site = self.web.address if self.web else web
         (self.folder / "upstreams.conf").write_text(
-            f"upstream rasa {{ zone rasa 256k; hash $person consistent; {servers} keepalive 16; }}\nupstream web {{ server {self.web.address}; }}\n"
+            f"upstream rasa {{ zone rasa 256k; hash $person consistent; {servers} keepalive 16; }}\nupstream web {{ server {site}; }}\n"
         )
         with (self.folder / "log").open("wb") as log:
             command = [str(program("nginx")), "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-g", "daemon off;"]
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 10
+        while "nginx.pid" not in [path.name for path in (self.folder / "run").iterdir()]:
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log()
+            time.sleep(0.02)
 
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
@@ -82,7 +88,7 @@ class Proxy:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
-        for each in (*self.rasa, self.web):
+        for each in filter(None, (*self.rasa, self.web)):
             each.stop()
         shutil.rmtree(self.folder)
 
@@ -93,10 +99,6 @@ def proxy() -> Iterator[Proxy]:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(how_to_install(["nginx-light"]))
     running = Proxy()
     try:
-        deadline = time.monotonic() + 10
-        while "nginx.pid" not in [path.name for path in (running.folder / "run").iterdir()]:
-            assert running.process.poll() is None and time.monotonic() < deadline, running.log()
-            time.sleep(0.02)
         yield running
     finally:
         running.stop()
@@ -246,6 +248,7 @@ def test_no_secret_has_a_default() -> None:
         "STRIA_ACTIONS_SECRET",
         "STRIA_SIGNING_KEY",
         "STRIA_RECORD_KEYS",
+        "STRIA_WEB_SECRET",
     }
 
 
@@ -261,6 +264,11 @@ def test_every_file_that_is_mounted_exists() -> None:
         for volume in service.get("volumes", ()):
             source = volume.partition(":")[0]
             assert not source.startswith(".") or source == "./tls" or (DEPLOY / source).exists(), volume
+
+
+def test_the_image_brings_the_chat_of_the_website() -> None:
+    built, kept = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")[-2:]
+    assert "widget/prepare.py" in built and "COPY --from=built --chown=stria /app/var/widget var/widget" in kept
 
 
 def test_the_image_carries_no_state_and_no_secret() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,13 @@ def test_the_records_are_prepared_before_the_site_and_the_outbox(setting: pytest
     found = {process.name: process for process in launcher.table(Path("m.tar.gz"), records=True)}
     assert found["records"].once and {found[name].after for name in ("login", "web", "outbox", "review")} == {("records",)}
     assert ranks(list(found.values()))
+
+
+def test_the_page_is_the_first_thing_to_open(setting: pytest.MonkeyPatch) -> None:
+    setting.setenv("STRIA_CLINIC_PORT", "8123")
+    said = launcher.announcement(launcher.table(Path("m.tar.gz"), records=True), rest=True)
+    assert re.findall(r"http://\S+", said)[:2] == ["http://127.0.0.1:8123/", "http://127.0.0.1:8123/staff/"]
+    assert "the chat" not in launcher.announcement(launcher.table(Path("m.tar.gz"), records=False), rest=False)
 
 
 def test_a_thread_each_at_least() -> None:

@@ -1,12 +1,11 @@
 """A real Chromium on a strict page, talking to a real server. Every test ends with: no broken policy, no error, no foreign address."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
 from runtime.bootstrap import how_to_install, program
@@ -15,6 +14,7 @@ from tests.channels.website import Website
 from tests.runtime.site import Parent
 from tests.widget.page import BUILT, Page
 
+expect.set_options(timeout=20_000)  # a machine that is busy with something else is slow, not wrong
 MARKUP = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><a href="javascript:window.hacked=1">here</a>'
 JAVASCRIPT = "javascript:window.hacked=1"
 HOSTILE: List[Dict[str, Any]] = [
@@ -54,13 +54,13 @@ SLOTS = [
     {"day": "Wednesday 1 April", "label": "09:00", "value": "1 April 2026 09:00"},
 ]
 SCRIPT: Dict[str, List[Dict[str, Any]]] = {
-    "be hostile": HOSTILE,
-    "show me times": [{"text": "These times are free. Which one suits you?"}, {"json_message": {"type": "slots", "slots": SLOTS}}],
-    "ask me for a day": [
+    "does it hurt, with malice": HOSTILE,
+    "does it hurt, with times": [{"text": "These times are free. Which one suits you?"}, {"json_message": {"type": "slots", "slots": SLOTS}}],
+    "does it hurt, with a day": [
         {"text": "From which day on?"},
         {"json_message": {"type": "date", "min": "2026-03-27", "max": "2026-05-27", "label": "First day that suits you"}},
     ],
-    "give me the calendar": [
+    "does it hurt, with a calendar": [
         {"text": "This is what we noted:"},
         {"json_message": {"type": "calendar", "title": "Consultation", "rows": ROWS, "ics": CALENDAR, "filename": "visit.ics"}},
     ],
@@ -71,7 +71,7 @@ SCRIPT: Dict[str, List[Dict[str, Any]]] = {
 def browser() -> Iterator[Browser]:
     chromium = program("chromium", "chromium-browser", "google-chrome")
     if chromium is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(how_to_install(["chromium"]))
+        pytest.fail(how_to_install(["chromium"]))
     if not (BUILT / "stria-chat.js").exists():
         pytest.fail("The widget is not built: python3 widget/prepare.py --dev")
     with sync_playwright() as playwright:
@@ -161,6 +161,8 @@ def new_context(browser: Browser, page: Page, watches: List[Watch]) -> Iterator[
     def make(size: Any = (1200, 800), **options: Any) -> BrowserContext:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, accept_downloads=True, **options)
         context.set_default_timeout(15_000)
+        context.expose_binding("reported", lambda source, report: page.reports.append(report))
+        context.add_init_script("addEventListener('securitypolicyviolation', (e) => window.reported(`${e.violatedDirective} ${e.blockedURI} ${e.sample}`))")
         watches.append(Watch(context, page))
         made.append(context)
         return context

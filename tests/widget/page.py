@@ -38,7 +38,7 @@ class Page:
                 else:
                     body = b""
                 if name == "index.html":
-                    body = body.replace(b"<stria-chat>", f'<stria-chat server="{page.chat}">'.encode())
+                    body = body.replace(b"<stria-chat", f'<stria-chat server="{page.chat}"'.encode())
                 self.send_response(200 if body else 404)
                 self.send_header("Content-Type", TYPES.get(Path(name).suffix, "text/plain"))
                 self.send_header("Content-Length", str(len(body)))

@@ -57,13 +57,13 @@ def test_axe_finds_nothing_in_any_state(new_context: Context, page: Page, axe: s
     tab.get_by_role("button", name="Talk to a person").click()
     look_at("person")
     tab.keyboard.press("Escape")
-    ask(tab, "show me times")
+    ask(tab, "does it hurt, with times")
     look_at("times")
-    ask(tab, "ask me for a day")
+    ask(tab, "does it hurt, with a day")
     look_at("day")
-    ask(tab, "give me the calendar")
+    ask(tab, "does it hurt, with a calendar")
     look_at("calendar")
-    ask(tab, "be hostile")
+    ask(tab, "does it hurt, with malice")
     look_at("hostile")
     tab.locator("#composer").fill("x" * 980)
     look_at("counting")
@@ -113,7 +113,7 @@ def test_by_keyboard_alone_from_open_to_the_calendar(tab: Tab) -> None:
         press("Tab")
     press("Enter")
     expect(tab.locator("#composer")).to_be_focused()
-    tab.keyboard.type("show me times")
+    tab.keyboard.type("does it hurt, with times")
     press("Enter")
     expect(tab.locator(".slot").first).to_be_visible()
     assert focused(tab) == "composer"  # an answer takes nobody's focus away
@@ -125,7 +125,7 @@ def test_by_keyboard_alone_from_open_to_the_calendar(tab: Tab) -> None:
     press("Enter")
     expect(tab.locator(".turn.pending")).to_have_count(0)
     assert said(tab)[-1] == "31 March 2026 10:30" and focused(tab) == "composer"
-    tab.keyboard.type("give me the calendar")
+    tab.keyboard.type("does it hurt, with a calendar")
     press("Enter")
     expect(tab.get_by_role("button", name="Add to my calendar")).to_be_visible()
     press("Shift+Tab")
@@ -171,6 +171,7 @@ def test_the_corner_box_traps_nobody_and_the_full_screen_keeps_the_focus_inside(
         phone.keyboard.press("Tab")
         assert phone.evaluate("document.activeElement.tagName") in ("STRIA-CHAT", "BODY")
     phone.set_viewport_size({"width": 1000, "height": 800})  # turned, or a folded phone opened
+    phone.wait_for_function(f"!{ROOT}.querySelector('dialog').matches(':modal')")
     expect(phone.locator("dialog")).to_be_visible()
     phone.locator("#elsewhere").focus()
     assert focused(phone) == "elsewhere"
@@ -184,12 +185,13 @@ new MutationObserver((changes) => {{ for (const change of changes) {{
   for (const node of change.removedNodes) if (message(node)) window.seen.push('removed');
   for (const node of change.addedNodes) if (message(node)) window.seen.push(change.nextSibling ? 'inserted' : 'appended');
 }} }}).observe(log, {{ childList: true, attributes: true, attributeFilter: ['aria-live'] }}) }}"""
-# Writes down whether a screen reader was listening when something came into a log that did not exist yet.
-LISTEN = f"""() => {{ window.marks = []; let known;
-new MutationObserver(() => {{ const log = {ROOT}.querySelector('.log'); if (!log || log === known) return; known = log;
-  const mark = (changes) => changes.forEach((change) => change.addedNodes.length && window.marks.push(log.getAttribute('aria-live')));
-  new MutationObserver(mark).observe(log, {{ childList: true }});
-}}).observe({ROOT}, {{ childList: true, subtree: true }}) }}"""
+# Writes down whether a screen reader was listening when something came into the log, from the moment the chat exists.
+LISTEN = """{ window.marks = []; let known; const attach = Element.prototype.attachShadow;
+Element.prototype.attachShadow = function (options) { const root = attach.call(this, options);
+  const mark = (changes) => changes.forEach((change) => change.addedNodes.length && window.marks.push(known.getAttribute('aria-live')));
+  new MutationObserver(() => { const log = root.querySelector('.log'); if (!log || log === known) return; known = log;
+    new MutationObserver(mark).observe(log, { childList: true }); }).observe(root, { childList: true, subtree: true });
+  return root } }"""
 
 
 def test_a_screen_reader_hears_each_message_once_and_no_history(tab: Tab) -> None:
@@ -202,9 +204,9 @@ def test_a_screen_reader_hears_each_message_once_and_no_history(tab: Tab) -> Non
     seen = [what for what in tab.evaluate("window.seen") if not what.startswith("live")]
     assert seen and set(seen) == {"appended"}
     assert log.locator("button.chip, fieldset, form, [role=status]").count() == 0
-    assert log.locator(".turn.clinic .unseen").first.inner_text() == "Assistant: "
+    assert log.locator(".turn.clinic .unseen").first.text_content() == "Assistant: "
+    tab.add_init_script(LISTEN)
     tab.reload()
-    tab.evaluate(LISTEN)
     tab.locator(".launcher").click()
     expect(tab.locator(".turn.visitor")).to_have_count(2)
     marks = tab.evaluate("window.marks")
@@ -217,7 +219,7 @@ def test_nothing_moves_sideways_at_320_pixels_and_all_can_be_touched(new_context
     tab = new_context(**PHONE).new_page()
     tab.goto(page.url)
     begin(tab)
-    for words in (QUESTION, "show me times", "ask me for a day", "give me the calendar", "be hostile", "w" * 300):
+    for words in (QUESTION, "does it hurt, with times", "does it hurt, with a day", "does it hurt, with a calendar", "does it hurt, with malice", "w" * 300):
         ask(tab, words)
         assert tab.evaluate("document.documentElement.scrollWidth") <= 320
         wide = tab.evaluate(
@@ -248,7 +250,7 @@ def test_large_text_of_a_person_who_needs_it(new_context: Context, page: Page) -
 
 
 def test_right_to_left(tab: Tab, page: Page) -> None:
-    change_page(tab, '<html lang="en">', '<html lang="ar" dir="rtl">')
+    change_page(tab, page, '<html lang="en">', '<html lang="ar" dir="rtl">')
     launcher = tab.locator(".launcher").bounding_box()
     assert launcher and launcher["x"] < 100
     begin(tab)
@@ -279,7 +281,7 @@ def test_forced_colours_keep_the_borders(new_context: Context, page: Page) -> No
 
 
 def test_the_theme_attribute_wins_over_the_system(tab: Tab, page: Page) -> None:
-    change_page(tab, "<stria-chat ", '<stria-chat theme="dark" ')
+    change_page(tab, page, "<stria-chat", '<stria-chat theme="dark"')
     tab.locator(".launcher").click()
     colour = f"getComputedStyle({ROOT}.querySelector('dialog')).backgroundColor"
     assert tab.evaluate(colour) == "rgb(18, 26, 25)"

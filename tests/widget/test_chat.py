@@ -171,7 +171,7 @@ def test_what_is_written_while_the_server_is_down_is_sent_when_it_is_back(own_we
 
 def test_offline_in_the_middle_of_choosing_a_time(tab: Tab) -> None:
     begin(tab)
-    ask(tab, "show me times")
+    ask(tab, "does it hurt, with times")
     tab.context.set_offline(True)
     tab.get_by_role("button", name="Tuesday 31 March, 10:30").click()
     tab.wait_for_timeout(400)
@@ -234,9 +234,13 @@ def test_a_server_that_cannot_be_reached_at_all(own_website: Website, tab: Tab) 
     expect(tab.locator("#accept")).to_be_visible()
 
 
-def test_without_websocket_it_falls_back_to_polling(new_context: Context, page: Page, watches: list[Watch]) -> None:
+REFUSED = "window.WebSocket = class { constructor() { setTimeout(() => this.onerror(new Event('error'))) } send() {} close() {} }"
+
+
+@pytest.mark.parametrize("missing", ["delete window.WebSocket", REFUSED], ids=["unknown", "refused on the way"])
+def test_without_websocket_it_falls_back_to_polling(new_context: Context, page: Page, watches: list[Watch], missing: str) -> None:
     context = new_context()
-    context.add_init_script("delete window.WebSocket")
+    context.add_init_script(missing)
     tab = context.new_page()
     tab.goto(page.url)
     begin(tab)
@@ -320,18 +324,18 @@ def test_a_session_that_ended_begins_anew_with_the_gate(tab: Tab, website: Websi
 
 def test_times_days_and_a_calendar_file_with_native_controls(tab: Tab, tmp_path: Path) -> None:
     begin(tab)
-    ask(tab, "show me times")
+    ask(tab, "does it hurt, with times")
     expect(tab.locator(".tray fieldset")).to_have_count(2)
     assert tab.locator(".log fieldset").count() == 0
     tab.get_by_role("button", name="Wednesday 1 April, 09:00").click()
     expect(tab.locator(".turn.visitor").last).to_contain_text("1 April 2026 09:00")
-    ask(tab, "ask me for a day")
+    ask(tab, "does it hurt, with a day")
     field = tab.get_by_label("First day that suits you")
     assert field.get_attribute("min") == "2026-03-27" and field.get_attribute("type") == "date"
     field.fill("2026-03-31")
     tab.get_by_role("button", name="Choose").click()
     expect(tab.locator(".turn.visitor").last).to_contain_text("31 March 2026")
-    ask(tab, "give me the calendar")
+    ask(tab, "does it hurt, with a calendar")
     with tab.expect_download() as saved:
         tab.get_by_role("button", name="Add to my calendar").click()
     saved.value.save_as(tmp_path / "visit.ics")
@@ -343,7 +347,7 @@ def test_times_days_and_a_calendar_file_with_native_controls(tab: Tab, tmp_path:
 
 def test_hostile_words_of_the_assistant_stay_words(tab: Tab) -> None:
     begin(tab)
-    ask(tab, "be hostile")
+    ask(tab, "does it hurt, with malice")
     expect(tab.locator(".log")).to_contain_text(MARKUP)
     expect(tab.locator(".log")).to_contain_text("5 < 6, first_last@mail.example")
     for summary in tab.locator("summary").all():
@@ -384,7 +388,7 @@ def test_what_is_too_long_cannot_be_typed_and_the_rest_is_counted(tab: Tab) -> N
 
 def test_every_text_can_be_replaced(tab: Tab, page: Page) -> None:
     page.files["/words.json"] = json.dumps({"greeting": "Hallo! Was möchten Sie wissen?", "send": "Senden", "unknown": "x", "person": 7})
-    change_page(tab, "<stria-chat ", '<stria-chat lang="de" strings="words.json" ')
+    change_page(tab, page, "<stria-chat", '<stria-chat lang="de" strings="words.json"')
     tab.evaluate("document.querySelector('stria-chat').strings = { placeholder: 'Ihre Frage …' }")
     begin(tab)
     expect(tab.locator(".log")).to_contain_text("Hallo! Was möchten Sie wissen?")

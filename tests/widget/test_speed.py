@@ -12,11 +12,14 @@ from tests.widget.page import Page
 from tests.widget.visitor import begin, change_settings
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
-ROUNDS = 9
+ROUNDS = 5
 
 
 def main_thread(browser: Browser, url: str) -> Dict[str, float]:
-    """Milliseconds of main-thread tasks of a fresh page until it is quiet, those of the chat's script among them, and the page's layout shift."""
+    """Milliseconds of main-thread tasks of a fresh page until it is quiet, those of the chat's script among them, and the page's layout shift.
+
+    Counted is the thread's own processor time: another process that takes the core away costs the page nothing.
+    """
     context = browser.new_context(viewport={"width": 1200, "height": 800})
     tab = context.new_page()
     session = context.new_cdp_session(tab)
@@ -37,9 +40,9 @@ def main_thread(browser: Browser, url: str) -> Dict[str, float]:
     context.close()
     thread = next((e["pid"], e["tid"]) for e in events if e["name"] in ("EvaluateScript", "ParseHTML", "Layout") and url in json.dumps(e.get("args", {})))
     mine = [e for e in events if (e["pid"], e["tid"]) == thread and e.get("ph") == "X"]
-    tasks = sum(e["dur"] for e in mine if e["name"] in ("RunTask", "ThreadControllerImpl::RunTask")) / 1000
+    tasks = sum(e.get("tdur", e["dur"]) for e in mine if e["name"] in ("RunTask", "ThreadControllerImpl::RunTask")) / 1000
     chat = [e for e in mine if e["name"] in ("EvaluateScript", "v8.compile", "FunctionCall") and "stria-chat.js" in json.dumps(e.get("args", {}))]
-    script = sum(e["dur"] for e in chat) / 1000
+    script = sum(e.get("tdur", e["dur"]) for e in chat) / 1000
     return {"tasks": tasks, "script": script, "shift": shift}
 
 

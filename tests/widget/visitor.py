@@ -6,6 +6,8 @@ from typing import Any, List
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
+from tests.widget.page import PAGE, Page
+
 QUESTION = "how many sessions will i need"
 
 
@@ -15,9 +17,9 @@ def change_settings(tab: Tab, **changes: Any) -> None:
     tab.route("**/webhooks/website/settings", lambda route: route.fulfill(response=(reply := route.fetch()), body=json.dumps({**reply.json(), **changes})))
 
 
-def change_page(tab: Tab, old: str, new: str) -> None:
-    """The page comes with `new` in place of `old`."""
-    tab.route("**/", lambda route: route.fulfill(response=(reply := route.fetch()), body=reply.text().replace(old, new)))
+def change_page(tab: Tab, page: Page, old: str, new: str) -> None:
+    """The site serves its page with `new` in place of `old`; a browser takes a page made up on the way for one from elsewhere."""
+    page.files["/"] = (PAGE / "index.html").read_text(encoding="utf-8").replace(old, new)
     tab.reload()
 
 

@@ -46,6 +46,7 @@ export class StriaChat extends HTMLElement {
   #offered: Item | null = null;
   #typingTimer = 0;
   #wasLost = false;
+  #opener: HTMLElement | null = null; // what on the page opened the chat and gets the focus back
 
   #launcher!: HTMLButtonElement;
   #dialog!: HTMLDialogElement;
@@ -241,6 +242,8 @@ export class StriaChat extends HTMLElement {
   /** Open the chat, as the launcher does. */
   show(): void {
     if (this.#dialog.open) return;
+    const focused = document.activeElement as HTMLElement;
+    if (focused !== this && focused !== document.body) this.#opener = focused;
     if (this.#full.matches) this.#dialog.showModal();
     else this.#dialog.show();
     this.#launcher.setAttribute("aria-expanded", "true");
@@ -258,7 +261,8 @@ export class StriaChat extends HTMLElement {
     if (this.#dialog.open || !this.hasAttribute("open")) return; // opened anew in the other mode meanwhile, or done already
     this.#launcher.setAttribute("aria-expanded", "false");
     this.toggleAttribute("open", false);
-    this.#launcher.focus();
+    (this.#opener ?? this.#launcher).focus();
+    this.#opener = null;
   }
 
   #refit = (): void => {
@@ -501,14 +505,14 @@ export class StriaChat extends HTMLElement {
     log.setAttribute("aria-live", "off");
     const waiting = [...this.#pending.keys()].map((id) => this.#shown.get(id)).filter((element): element is HTMLElement => !!element);
     for (const item of items) this.#put(item);
-    log.append(...waiting.filter((element) => element.classList.contains("pending")));
+    if (items.length) log.append(...waiting.filter((element) => element.classList.contains("pending")));
     for (const item of items) if (this.#pending.delete(item.key)) this.#store.dequeue(item.key);
     const fresh = items.slice(unread + 1).filter((item) => item.from === "clinic" && item.text && !before.has(item.key));
     setTimeout(() => log.setAttribute("aria-live", "polite"), 200);
     const last = items.map((item) => item.from).lastIndexOf("visitor");
     this.#offered = null;
     if (!this.#pending.size) this.#offer(items.slice(last + 1));
-    if (fresh.length && this.#store.kept.seen && !this.#reading()) {
+    if (fresh.length && (unread >= 0 || !this.#store.kept.seen) && !this.#reading()) {
       this.#tally = fresh.length;
       this.#badge();
     }
@@ -535,7 +539,7 @@ export class StriaChat extends HTMLElement {
     const buttons = turn.flatMap((item) => records(item.buttons)).slice(-12);
     const chips = buttons.map((button) => chip(text(button.title, 80), () => this.#post(text(button.title, 80), { title: text(button.title), key: text(button.key) })));
     if (!this.#items.length && this.#settings) chips.push(...this.#settings.topics.map((topic) => chip(topic, () => this.#post(topic))));
-    if (chips.length) rows.push(h("div", { class: this.#items.length ? "chips line" : "chips" }, ...chips));
+    if (chips.length) rows.unshift(h("div", { class: this.#items.length ? "chips line" : "chips" }, ...chips));
     const wanted = rows.filter((row): row is HTMLElement => row !== null);
     tray.replaceChildren(...wanted);
     tray.hidden = !wanted.length;
@@ -627,7 +631,7 @@ export class StriaChat extends HTMLElement {
     const label = this.#tally ? this.#fill("launcherUnread", { count: this.#tally }) : this.#words.launcher;
     this.#launcher.setAttribute("aria-label", label);
     this.#launcher.replaceChildren(icon("chat"), h("span", { class: "label" }, this.#words.launcher));
-    if (this.#tally) this.#launcher.append(h("span", { class: "badge" }, String(Math.min(this.#tally, 99))));
+    if (this.#tally) this.#launcher.append(" ", h("span", { class: "badge" }, String(Math.min(this.#tally, 99))));
   }
 
   #atEnd = true;

@@ -73,7 +73,7 @@ export class Link {
     this.#become("connecting");
     const socket = io(this.#server, {
       query: { route: this.#store.route }, // keeps a browser at one of several server processes
-      transports: ["websocket", "polling"],
+      transports: "WebSocket" in window ? ["websocket", "polling"] : ["polling"],
       tryAllTransports: true,
       reconnectionDelay: 400,
       reconnectionDelayMax: 8000,

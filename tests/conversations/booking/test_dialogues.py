@@ -120,4 +120,4 @@ async def test_booking_dialogue(case: dict[str, Any], talk: Any, emptied: None, 
             assert len([b for b in found if b.status == "confirmed"]) == step["bookings"], where
         if step.get("calendar"):
             files = [r["custom"] for r in replies if (r.get("custom") or {}).get("type") == "calendar"]
-            assert files and "BEGIN:VEVENT" in files[0]["content"], where
+            assert files and "BEGIN:VEVENT" in files[0]["ics"], where

@@ -16,6 +16,7 @@ test: check train     ## everything; the quick tests have run first, and those t
 	@$(PY) -m pytest -m "slow and not model and not browser"
 	@$(PY) -m pytest -m "model and not browser" tests/conversations tests/nlu tests/test_dialogue_policies.py
 	@$(PY) -m pytest -m "model and not browser" tests/channels tests/runtime
+	@$(PY) -m pytest -m browser tests/review
 	@$(PY) -m pytest -m browser tests/widget
 
 test-browser: prepare-dev train ## the clinic's page and its chat in Chromium

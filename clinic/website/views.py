@@ -9,7 +9,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import yaml
 from django.conf import settings as site
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
@@ -72,10 +72,11 @@ def policy(server: str) -> str:
     return "; ".join(rules)
 
 
-def _page(request: HttpRequest, template: str, more: Dict[str, Any]) -> HttpResponse:
+def _page(template: str, more: Dict[str, Any]) -> HttpResponse:
+    """The filled template. Without the request: nothing of a visitor, nor of a session of the staff's site, is looked at."""
     server, chat = chat_url(), built_chat()
     values = {"chat_server": server, "chat_integrity": chat.integrity if chat else "", "home": f"{site.PUBLIC_URL}/", **more}
-    response = render(request, template, values)
+    response = HttpResponse(render_to_string(template, values))
     response.headers["Content-Security-Policy"] = policy(server)
     response.headers["Cache-Control"] = "no-cache"  # a price that changed is shown at once
     return response
@@ -88,14 +89,14 @@ def home(request: HttpRequest) -> HttpResponse:
     knowledge = LIBRARY.get()
     values = page.compose(knowledge, words(), keep_conversations_days())
     asked = [answer for group in values["questions"]["groups"] for answer in group["answers"]]
-    return _page(request, "website/home.html", {**values, "structured": structured.describe(knowledge.clinic, asked, f"{site.PUBLIC_URL}/")})
+    return _page("website/home.html", {**values, "structured": structured.describe(knowledge.clinic, asked, f"{site.PUBLIC_URL}/")})
 
 
 @require_safe
 @gzip_page
 def privacy(request: HttpRequest) -> HttpResponse:
     """What happens to a visitor's data."""
-    return _page(request, "website/privacy.html", page.compose(LIBRARY.get(), words(), keep_conversations_days()))
+    return _page("website/privacy.html", page.compose(LIBRARY.get(), words(), keep_conversations_days()))
 
 
 @require_safe

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 from playwright.sync_api import Page as Tab
 
+from runtime.conversations import Conversations, spoken
 from tests.channels.website import Website, wait_for
 from tests.widget.conftest import CALENDAR, MARKUP, Watch
 from tests.widget.page import Page
@@ -130,6 +131,21 @@ def test_two_tabs_are_one_conversation(tab: Tab, page: Page) -> None:
         expect(one.locator(".turn.pending")).to_have_count(0)
         expect(one.locator(".turn.visitor")).to_have_count(8)
         assert sorted(said(one)) == sorted([QUESTION, "does it hurt", *(f"what does it cost {n}" for n in range(6))])
+
+
+def test_what_staff_say_arrives_under_their_own_name(tab: Tab, website: Website) -> None:
+    begin(tab)
+    before = set(website.conversations())
+    ask(tab)
+    (conversation,) = set(website.conversations()) - before
+    door = Conversations(website.database)
+    door.add(conversation, [spoken("Hello, this is Helen from the clinic.", "Helen", "one")], "one")
+    door.close()
+    told = tab.locator(".turn.staff")
+    expect(told).to_have_text("Helen: Hello, this is Helen from the clinic.")  # nobody hears "Assistant" before it
+    tab.reload()
+    tab.locator(".launcher").click()
+    expect(told).to_have_text("Helen: Hello, this is Helen from the clinic.")
 
 
 def test_agreeing_in_one_tab_is_agreeing_in_the_other(tab: Tab, page: Page, website: Website) -> None:

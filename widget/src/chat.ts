@@ -391,8 +391,13 @@ export class StriaChat extends HTMLElement {
   // ── what was said ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #bubble(from: "visitor" | "clinic", content: (Node | string | null)[], key: string): HTMLElement {
-    const who = h("span", { class: "unseen" }, `${from === "visitor" ? this.#words.you : this.#words.assistant}: `);
-    return h("div", { class: `turn ${from}`, "data-key": key }, h("div", { class: "bubble" }, who, ...content));
+    const who = h("span", { class: "unseen" }, this.#speaker(from, key));
+    return h("div", { class: `turn ${from}${key.startsWith("staff:") ? " staff" : ""}`, "data-key": key }, h("div", { class: "bubble" }, who, ...content));
+  }
+
+  /** Who says it, before the words; what a person of the clinic says begins with their name. */
+  #speaker(from: "visitor" | "clinic", key: string): string {
+    return from === "visitor" ? `${this.#words.you}: ` : key.startsWith("staff:") ? "" : `${this.#words.assistant}: `;
   }
 
   /** Put an item into the log unless it is there. True when it is new. */
@@ -721,7 +726,7 @@ export class StriaChat extends HTMLElement {
   #download(): void {
     this.#toggleMenu();
     const stamp = (at: number): string => new Date(at * 1000).toLocaleString();
-    const lines = this.#items.filter((item) => item.text).map((item) => `[${stamp(item.at)}] ${item.from === "visitor" ? this.#words.you : this.#words.assistant}: ${text(item.text, 6000)}`);
+    const lines = this.#items.filter((item) => item.text).map((item) => `[${stamp(item.at)}] ${this.#speaker(item.from, item.key)}${text(item.text, 6000)}`);
     saveFile("chat.txt", "text/plain;charset=utf-8", `${this.#fill("transcript")}\n\n${lines.join("\n\n")}\n`);
   }
 

@@ -91,7 +91,7 @@ class Visitor:
             auth.setdefault("consent", website.settings()["consent"]["version"])
         else:
             auth["token"] = token
-        self.client.connect(website.url, headers={"Origin": PAGE, **(headers or {})}, auth=auth, transports=["polling"])
+        self.client.connect(website.url, headers={"Origin": PAGE, **(headers or {})}, auth=auth, transports=["polling"], wait_timeout=20)
 
     def call(self, event: str, data: Any = None, within: float = 30) -> Any:
         return self.client.call(event, data, timeout=within)

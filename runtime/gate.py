@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 
 LONGEST_TEXT = 1000  # characters of a message that is read
+LONGEST_SCAN = 8 * LONGEST_TEXT  # of an over-long message, searched for danger only
 LONGEST_ID = 128
 _IDENTITY = re.compile(r"[A-Za-z0-9_.:+@=-]{1,128}")
 _MARKS = {"\n", "\t"}
+_SENTENCE_END = re.compile(r"[.!?\n]+\s*")
 
 
 class BadIdentity(ValueError):
@@ -28,7 +30,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Either `text`, to be understood, or `notice`, the name of a sentence to say instead."""
+    """Either `text`, to be understood, or `notice`, the name of a sentence to say instead; with "too_long" `text` is what may hold danger."""
 
     text: str = ""
     notice: Optional[str] = None
@@ -54,13 +56,13 @@ def admit(text: Any, offers: Iterable[Offer] = ()) -> Verdict:
     """Judge one message. A command is obeyed only when it is a button of the newest answer; an older button counts as its words."""
     if not isinstance(text, str):
         return Verdict(notice="not_text")
-    if len(text) > 4 * LONGEST_TEXT:
-        return Verdict(notice="too_long")
+    if len(text) > LONGEST_SCAN:  # the beginning and the end: people put what worries them last
+        text = text[: LONGEST_SCAN // 2] + "\n" + text[-LONGEST_SCAN // 2 :]
     text = storable(text)
     if not text:
         return Verdict(notice="empty")
     if len(text) > LONGEST_TEXT:
-        return Verdict(notice="too_long")
+        return Verdict(text, "too_long")
     if unicodedata.normalize("NFKC", text).startswith("/"):
         known = [offer for offer in offers if offer.payload == text]
         if any(offer.latest for offer in known):
@@ -69,6 +71,20 @@ def admit(text: Any, offers: Iterable[Offer] = ()) -> Verdict:
             return Verdict(known[0].title)
         return Verdict(notice="command")
     return Verdict(text)
+
+
+def parts(text: str, longest: int = LONGEST_TEXT) -> List[str]:
+    """An over-long text cut at sentence ends, else at spaces, into parts of at most `longest` characters, in order."""
+    found: List[str] = []
+    rest = text.strip()
+    while len(rest) > longest:
+        window = rest[: longest + 1]
+        ends = [match.end() for match in _SENTENCE_END.finditer(window)]
+        cut = next((end for end in reversed(ends) if longest // 2 <= end <= longest), 0) or window.rfind(" ", 1, longest + 1)
+        cut = cut if cut > 0 else longest
+        found.append(rest[:cut].strip())
+        rest = rest[cut:].strip()
+    return [part for part in (*found, rest) if part]
 
 
 def offers(events: Iterable[Mapping[str, Any]]) -> List[Offer]:

@@ -33,6 +33,7 @@ ATTEMPTS = 6  # of a turn whose conversation another process changed meanwhile
 STAFF_READ_WITHIN = 600.0  # seconds without a word from staff after which somebody who writes is told that their words are kept
 ANSWERS = "action_answer"  # the action that answers what the guard found
 GRAVE, URGENT = ("emergency", "crisis"), ("urgent",)
+ALARMING = {"urgent": 1, "crisis": 2, "emergency": 3}  # levels of the safety guard that an over-long message is searched for
 MOST_WAITING = 500  # turns in this process before people are asked to come back
 
 
@@ -86,8 +87,9 @@ class Turns:
         """The answer to a message. Goes on to its end even when the caller is cancelled. Never raises for bad input or a part that is down."""
         new_request_id(incoming.request_id)
         if incoming.limited and not self._allowed(incoming):
-            metrics.TURNS.labels(incoming.channel, "refused").inc()
-            return _say(incoming, "too_fast", "refused")
+            known = await self._answered(incoming)
+            metrics.TURNS.labels(incoming.channel, "repeated" if known else "refused").inc()
+            return known or _say(incoming, "too_fast", "refused")
         if len(self._running) >= MOST_WAITING:
             metrics.TURNS.labels(incoming.channel, "busy").inc()
             return _say(incoming, "busy", "failed")
@@ -110,6 +112,14 @@ class Turns:
     def _allowed(self, incoming: Incoming) -> bool:
         checks = (("conversation", incoming.conversation), ("address", incoming.address))
         return all(self.limits[name].allow(key) for name, key in checks if key and name in self.limits)
+
+    async def _answered(self, incoming: Incoming) -> Optional[Answer]:
+        """The stored answer to a message that the platform sends again: a retry is no new message, however many came in between."""
+        try:
+            known = await self.store.answer_of(incoming.conversation, incoming.message_id) if incoming.message_id else None
+        except StoreUnavailable:
+            return None
+        return None if known is None else Answer(known, "repeated")
 
     async def _measured(self, incoming: Incoming) -> Answer:
         started = time.perf_counter()
@@ -144,6 +154,8 @@ class Turns:
     async def _run(self, incoming: Incoming, message_id: str) -> Answer:
         tracker = await self.store.peek(incoming.conversation)
         verdict = gate.admit(incoming.text, _offers(incoming.text, tracker))
+        if verdict.notice == "too_long":
+            verdict = await self._alarming(verdict)
         if verdict.notice:
             return _say(incoming, verdict.notice, "refused")
         turn = Turn(message_id, tracker=tracker)
@@ -196,6 +208,16 @@ class Turns:
         finally:
             CURRENT_TURN.reset(token)
         return Answer(turn.replies)
+
+    async def _alarming(self, verdict: gate.Verdict) -> gate.Verdict:
+        """Of a message too long to answer, the part that tells of the worst danger, so that it is answered like any such message."""
+        worst, found = "", 0
+        for part in gate.parts(verdict.text):
+            parse = await self.agent.processor.parse_message(UserMessage(part))
+            level = ALARMING.get((parse.get("safety") or {}).get("level"), 0)
+            if level > found:
+                worst, found = part, level
+        return gate.Verdict(worst) if worst else verdict
 
     async def _apologise(self, incoming: Incoming, text: str, turn: Turn) -> Answer:
         """The turn is undone; what the person wrote and what they were told is kept, so that staff see it."""

@@ -114,3 +114,17 @@ def test_a_log_line_holds_no_word_of_a_person() -> None:
         assert "Anna" not in text and "07400" not in text
         assert json.loads(text)["level"] == "ERROR"
     assert json.loads(SafeFormatter().format(record("runtime.turns", "turn failed: %s", "ValueError", error=True)))["error"] == "ValueError"
+
+
+@pytest.mark.parametrize("text", ["word " * 900, "One sentence here. " * 200, "x" * 5000, "line\n" * 800, ("a" * 1200 + ". ") * 3])
+def test_an_over_long_message_is_searched_whole_in_parts(text: str) -> None:
+    found = gate.parts(text)
+    assert all(0 < len(part) <= gate.LONGEST_TEXT for part in found)
+    assert "".join("".join(found).split()) == "".join(text.split())
+
+
+def test_of_a_giant_message_beginning_and_end_are_kept() -> None:
+    verdict = gate.admit("begin " + "x " * 30_000 + " my throat is closing")
+    assert verdict.notice == "too_long"
+    assert verdict.text.startswith("begin") and verdict.text.endswith("my throat is closing")
+    assert len(verdict.text) <= gate.LONGEST_SCAN + 1

@@ -1,14 +1,14 @@
 """The safety guard: looks for signs of danger in every message and every sentence of it, before any form or rule.
 
 Three parts are united so that recall leads: what the classifier thinks of each span, the signs of `data/guard/signs.yml` in the
-words, and how near a span is to a known red-flag message. Which part fired, and why, travels with the message to the staff.
+words, and how near a span is to a known red-flag message; `nlu.alarm` weighs them. Which part spoke, and why, travels with the message to the staff.
 """
 
 import hashlib
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import yaml
@@ -21,7 +21,8 @@ from rasa.shared.nlu.constants import INTENT
 from rasa.shared.nlu.training_data.message import Message
 from spacy.tokens import Doc, Span
 
-from nlu import pipeline, red_flags
+from nlu import alarm, pipeline, red_flags
+from nlu.alarm import NONE, Piece, Signs
 from nlu.context import Reading
 from nlu.encoder import SentenceEncoder
 from nlu.fallback import FALLBACK
@@ -39,46 +40,25 @@ INTENTS = {
     "distress": "express_distress",
 }
 LEVELS = tuple(INTENTS)  # the weightiest first
+LESSER = ("mild", "distress")
 PHYSICAL = ("emergency", "urgent", "mild")
 ALONE = ("emergency", "crisis")  # answered alone: nothing may distract from the number to call
-NONE = "none"
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Chances from which a part fires. Tuned on messages that two further hands wrote, since then learnt from, and the ordinary tuning messages."""
+    """Chances from which mild symptoms and distress hold, and what is told to staff about an alarm; the alarms themselves are weighed by `nlu.alarm`."""
 
-    backed_emergency: float = 0.05  # classifier's chance of any danger that the sign of an emergency needs beside it
-    backed_sign: float = 0.1  # … and another sign
-    alone: float = 0.45  # classifier without any sign in the span
-    beside_sign: float = 0.3  # classifier beside a sign of any weight in the span
-    alone_hedged: float = 0.95  # classifier where the words deny or only imagine
-    crisis: float = 0.35
-    beside_distress: float = 0.8  # share of the chance of distress that crisis must have, unless a sign backs it
-    beside_mild: float = 0.5  # share of the chance of a mild symptom that an urgent one must have
-    known: float = 0.85  # cosine from which a known red-flag message is recognised
-    margin: float = 0.06  # by which it must be nearer than the nearest harmless one
-    backed_known: float = 0.25  # classifier's chance beside a known message that is nearer than any harmless one …
-    nearly_known: float = 0.7  # … from this cosine on
-    fragment: float = 0.6  # classifier for a mere piece (a crisis: `fragment_crisis`) without a sign, where the whole message says nothing of the kind
-    fragment_crisis: float = 0.7
-    unsaid: float = 0.05  # what the whole message says then, at most
     mild: float = 0.3
     distress: float = 0.25
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A span with what the classifier and the known messages say. `chances`: intent → probability; `near`: level → (cosine, message)."""
-
-    text: str
-    start: int
-    end: int
-    chances: Mapping[str, float]
-    near: Mapping[str, Tuple[float, str]] = field(default_factory=dict)
-    hedged: bool = False
-    idiom: bool = False  # whether a manner of speaking stands in it
-    signed: bool = False  # whether a sign of any weight stands in it
+    hedged: float = 0.95  # classifier where the words deny or only imagine a symptom
+    fragment: float = 0.6  # classifier for a mere piece without a sign, where the whole message says nothing of the kind
+    unsaid: float = 0.05  # what the whole message says then, at most
+    known: float = 0.85  # cosine from which a known message is recognised
+    margin: float = 0.06  # by which it must be nearer than the nearest harmless one
+    backed: float = 0.3  # classifier's chance of any danger beside signs that a rule joins into a graver level
+    heard: float = 0.1  # classifier's chance that is worth telling beside an alarm
+    alike: float = 0.7  # cosine that is worth telling beside an alarm
 
 
 @dataclass(frozen=True)
@@ -109,12 +89,13 @@ def piece_of(
     found: Sequence[Found],
     reading: Reading,
     idioms: Sequence[Tuple[int, int]],
+    harmless: float,
 ) -> Piece:
     """The tokens `start` to `end` of a message as a piece, with how they are said."""
     first, last = reading.characters(start, end)
     idiom = any(a < last and first < b for a, b in idioms)
     signed = any(f.start < end and start < f.end and f.sign.level != "companion" and stands(f) for f in found)
-    return Piece(text, start, end, chances, near, is_hedged(found, start, end, reading, idioms), idiom, signed)
+    return Piece(text, start, end, chances, near, is_hedged(found, start, end, reading, idioms), idiom, signed, harmless)
 
 
 def is_hedged(found: Sequence[Found], start: int, end: int, reading: Reading, idioms: Sequence[Tuple[int, int]] = ()) -> bool:
@@ -148,36 +129,58 @@ def combined(found: Iterable[Found], table: Table) -> Dict[str, str]:
 
 
 def judge(pieces: Sequence[Piece], found: Sequence[Found], table: Table, limits: Thresholds = Thresholds()) -> Verdict:
-    """The level of a message from its parts, and every part that fired for it. Pure.
+    """The level of a message from its parts, and every part that spoke for it. Pure.
 
     `pieces`: the whole message first, then its parts. Clinical order and combinations: evidence.md 2.12.
     """
     fired: List[Fired] = []
-    danger = max((p.chances.get("emergency", 0.0) + p.chances.get("urgent", 0.0) for p in pieces), default=0.0)
-    any_report = max((sum(p.chances.get(level, 0.0) for level in ("emergency", "urgent", "mild")) for p in pieces), default=0.0)
     standing = [f for f in found if stands(f)]
     together = combined(standing, table)
-
-    fired += _by_signs("emergency", standing, together, danger >= limits.backed_emergency or _distinct("emergency", standing) > 1)
-    fired += _by_signs("urgent", standing, together, any_report >= limits.backed_sign or _distinct("urgent", standing) > 1)
-    crisis = max((p.chances.get("crisis", 0.0) + 0.5 * p.chances.get("distress", 0.0) for p in pieces), default=0.0)
-    fired += _by_signs("crisis", standing, together, crisis >= limits.backed_sign)
-    for level in LEVELS:
-        fired += _by_chance(level, pieces, limits)
-        fired += _by_memory(level, pieces, limits)
-    if not any(f.level in ("emergency", "urgent") for f in fired):
-        fired += _by_signs("mild", standing, together, any_report >= limits.mild)
+    signs = count_signs(found, together)
+    danger = max((p.chances.get("emergency", 0.0) + p.chances.get("urgent", 0.0) for p in pieces), default=0.0)
+    for level in alarm.ALARMING:
+        chance = alarm.chance(level, pieces, signs)
+        # Signs that a clinical rule joins into a graver level (fever and spreading redness) are not left to weights.
+        ruled = level in together and danger >= limits.backed
+        if ruled or chance >= alarm.read_weights()[level].enough:
+            fired += _reasons(level, pieces, standing, together, limits) or [_weighed(level, pieces, chance)]
+    for level in LESSER:
+        fired += _by_chance(level, pieces, limits) + _by_memory(level, pieces, limits)
+    any_report = max((sum(p.chances.get(level, 0.0) for level in PHYSICAL) for p in pieces), default=0.0)
+    if any_report >= limits.mild and not any(f.level in ("emergency", "urgent") for f in fired):
+        fired += _by_signs("mild", standing, together)
     level = next((name for name in LEVELS if any(f.level == name for f in fired)), NONE)
     return Verdict(level, tuple(sorted(fired, key=lambda f: LEVELS.index(f.level))))
 
 
-def _distinct(level: str, standing: Iterable[Found]) -> int:
-    return len({f.sign.name for f in standing if f.sign.level == level})
+def count_signs(found: Sequence[Found], together: Mapping[str, str]) -> Dict[str, Signs]:
+    """Level → its signs in the message; `together`: see `combined`."""
+    names: Dict[Tuple[str, bool], Set[str]] = {}
+    for sign in found:
+        names.setdefault((sign.sign.level, stands(sign)), set()).add(sign.sign.name)
+    levels = {level for level, _ in names} | set(together)
+    return {level: Signs(len(names.get((level, True), ())), len(names.get((level, False), ())), level in together) for level in levels}
 
 
-def _by_signs(level: str, standing: Sequence[Found], together: Mapping[str, str], backed: bool) -> List[Fired]:
-    if not backed:
-        return []
+def _reasons(level: str, pieces: Sequence[Piece], standing: Sequence[Found], together: Mapping[str, str], limits: Thresholds) -> List[Fired]:
+    """Every part that speaks for an alarm, for the staff."""
+    fired = _by_signs(level, standing, together)
+    surest = max(pieces, key=lambda p: p.chances.get(level, 0.0))
+    if surest.chances.get(level, 0.0) >= limits.heard:
+        fired.append(Fired(level, "classifier", f"{INTENTS[level]} {surest.chances[level]:.2f}", surest.text))
+    nearest = max(pieces, key=lambda p: p.near.get(level, (0.0, ""))[0])
+    cosine, message = nearest.near.get(level, (0.0, ""))
+    if cosine >= limits.alike and cosine > nearest.near.get(NONE, (0.0, ""))[0]:
+        fired.append(Fired(level, "known", f"like “{message}” {cosine:.2f}", nearest.text))
+    return fired
+
+
+def _weighed(level: str, pieces: Sequence[Piece], chance: float) -> Fired:
+    surest = max(pieces, key=lambda p: p.chances.get(level, 0.0))
+    return Fired(level, "classifier", f"{INTENTS[level]}, all parts together {chance:.2f}", surest.text)
+
+
+def _by_signs(level: str, standing: Sequence[Found], together: Mapping[str, str]) -> List[Fired]:
     fired = [Fired(level, "sign", f.sign.says, f.text) for f in standing if f.sign.level == level]
     if level in together:
         fired.append(Fired(level, "sign", together[level], " … ".join(dict.fromkeys(f.text for f in standing if f.sign.level != "companion"))))
@@ -186,19 +189,13 @@ def _by_signs(level: str, standing: Sequence[Found], together: Mapping[str, str]
 
 def _by_chance(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[Fired]:
     """The classifier by itself. Words that deny or only imagine a symptom must leave it all but certain; despair is never discounted so."""
-    needed = {"mild": limits.mild, "distress": limits.distress, "crisis": limits.crisis}
-    rival, share = {"crisis": ("distress", limits.beside_distress), "urgent": ("mild", limits.beside_mild)}.get(level, ("", 0.0))
     fired = []
     for piece in pieces:
         chance = piece.chances.get(level, 0.0)
-        enough = (
-            limits.alone_hedged
-            if piece.hedged and (level in PHYSICAL or piece.idiom)
-            else needed.get(level, limits.beside_sign if piece.signed else limits.alone)
-        )
+        enough = limits.hedged if piece.hedged and (level in PHYSICAL or piece.idiom) else {"mild": limits.mild, "distress": limits.distress}[level]
         if piece is not pieces[0] and not piece.signed and pieces[0].chances.get(level, 0.0) < limits.unsaid:
-            enough = max(enough, limits.fragment_crisis if level == "crisis" else limits.fragment)
-        if chance >= enough and chance >= share * piece.chances.get(rival, 0.0):
+            enough = max(enough, limits.fragment)
+        if chance >= enough:
             fired.append(Fired(level, "classifier", f"{INTENTS[level]} {chance:.2f}", piece.text))
     return fired[:1]
 
@@ -210,8 +207,7 @@ def _by_memory(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[
         cosine, message = piece.near.get(level, (0.0, ""))
         ahead = cosine - piece.near.get(NONE, (0.0, ""))[0]
         nearest = cosine >= max((near[0] for near in piece.near.values()), default=0.0)
-        backed = cosine >= limits.nearly_known and piece.chances.get(level, 0.0) >= limits.backed_known
-        if nearest and not piece.hedged and ahead >= limits.margin and (cosine >= limits.known or backed):
+        if nearest and not piece.hedged and ahead >= limits.margin and cosine >= limits.known:
             fired.append(Fired(level, "known", f"like “{message}” {cosine:.2f}", piece.text))
     return fired[:1]
 
@@ -338,10 +334,11 @@ class SafetyGuard(GraphComponent):
         if reading is None or spans is None or rows is None:
             return []
         columns = {level: list(classes).index(name) for level, name in INTENTS.items() if name in classes}
+        others = np.array([i for i, name in enumerate(classes) if name not in INTENTS.values()], dtype=int)
         pieces = []
         idioms = red_flags.idioms(reading, self.table)
         for span, row, vector in zip(spans, rows, vectors):
             start, end = (span.start, span.end) if isinstance(span, Span) else (0, len(span))
             chances = {level: float(row[column]) for level, column in columns.items()}
-            pieces.append(piece_of(span.text, start, end, chances, self.known.near(vector), found, reading, idioms))
+            pieces.append(piece_of(span.text, start, end, chances, self.known.near(vector), found, reading, idioms, float(row[others].max())))
         return pieces

@@ -5,20 +5,26 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from nlu import red_flags
+from nlu import alarm, red_flags
+from nlu.alarm import ALARMING, NONE, Piece, Signs
 from nlu.context import Context
 from nlu.red_flags import Found, load
-from nlu.safety import INTENTS, LEVELS, NONE, Fired, KnownMessages, Piece, Thresholds, Verdict, judge, read_messages, turned
+from nlu.safety import INTENTS, LEVELS, Fired, KnownMessages, Verdict, combined, count_signs, judge, read_messages, turned
 from nlu.safety_report import Judged, figures, lines, read
 
 TABLE = load()
 SIGNS = {sign.name: sign for sign in TABLE.signs}
-LIMITS = Thresholds()
 
 
-def piece(hedged: bool = False, near: Optional[dict[str, tuple[float, str]]] = None, **chances: float) -> Piece:
-    return Piece("words", 0, 1, chances, near or {}, hedged)
+def piece(hedged: bool = False, near: Optional[dict[str, tuple[float, str]]] = None, text: str = "some words of a message", **chances: float) -> Piece:
+    """As the trained parts see an ordinary message, but for what is named."""
+    told: dict[str, float] = {**dict.fromkeys(LEVELS, 0.003), **chances}
+    alike = {level: (0.5 + 0.45 * min(1.0, 1.5 * told[level]), "like it") for level in LEVELS}
+    usual = {**alike, NONE: (0.6, "like nothing"), **(near or {})}
+    return Piece(text, 0, 1, told, usual, hedged, harmless=max(0.0, 0.9 - sum(chances.values())))
 
 
 def signs(*names: str, how: Context = Context()) -> list[Found]:  # noqa: B008 (frozen)
@@ -32,76 +38,105 @@ def test_the_classifier_alone_is_enough(level: str) -> None:
     assert verdict.fired[0].part == "classifier" and INTENTS[level] in verdict.fired[0].why
 
 
-def test_one_piece_is_enough() -> None:
-    assert judge([piece(), piece(), piece(emergency=LIMITS.fragment)], [], TABLE).level == "emergency"
+@pytest.mark.parametrize("level", ALARMING)
+def test_one_piece_is_enough(level: str) -> None:
+    assert judge([piece(**{level: 0.1}), piece(), piece(**{level: 0.9})], [], TABLE).level == level
 
 
-def test_a_fragment_weighs_less_where_the_whole_says_nothing_of_the_kind() -> None:
-    assert judge([piece(), piece(emergency=0.55)], [], TABLE).level == NONE
-    assert judge([piece(emergency=0.2), piece(emergency=0.55)], [], TABLE).level == "emergency"
-
-
-@pytest.mark.parametrize(("name", "level"), [(s.name, s.level) for s in TABLE.signs if s.level in ("emergency", "urgent")])
-def test_a_sign_needs_little_beside_it(name: str, level: str) -> None:
-    assert judge([piece(**{level: LIMITS.backed_sign})], signs(name), TABLE).level == level
+@pytest.mark.parametrize("name", [s.name for s in TABLE.signs if s.level in ("emergency", "urgent")])
+def test_a_sign_alone_is_no_alarm_and_with_a_little_beside_it_is(name: str) -> None:
+    level = SIGNS[name].level
     assert judge([piece()], signs(name), TABLE).level == NONE
-
-
-def test_two_grave_signs_need_nothing_beside_them() -> None:
-    assert judge([piece()], signs("breathing", "collapse"), TABLE).level == "emergency"
+    assert judge([piece(**{level: 0.3})], signs(name), TABLE).level in ("emergency", level)
 
 
 @pytest.mark.parametrize("how", [Context(negated=True), Context(hypothetical=True), Context(past=True)])
 def test_a_sign_that_does_not_stand_is_none(how: Context) -> None:
-    assert judge([piece(hedged=True, emergency=0.5)], signs("breathing", how=how), TABLE).level == NONE
+    assert judge([piece(hedged=True, emergency=0.05)], signs("breathing", how=how), TABLE).level == NONE
 
 
 def test_somebody_else_in_danger_is_in_danger() -> None:
-    assert judge([piece(emergency=0.2)], signs("collapse", how=Context(other=True)), TABLE).level == "emergency"
+    assert judge([piece(emergency=0.3)], signs("collapse", how=Context(other=True)), TABLE).level == "emergency"
 
 
 def test_all_but_certainty_beats_a_denial() -> None:
-    assert judge([piece(hedged=True, emergency=LIMITS.alone_hedged)], [], TABLE).level == "emergency"
+    assert judge([piece(hedged=True, emergency=0.97)], [], TABLE).level == "emergency"
 
 
 def test_despair_is_never_discounted() -> None:
     assert judge([piece(hedged=True, crisis=0.6)], [], TABLE).level == "crisis"
 
 
-def test_fever_alone_is_urgent_and_with_spreading_redness_an_emergency() -> None:
-    beside = [piece(urgent=0.2)]
+def test_fever_with_spreading_redness_weighs_more_than_either() -> None:
+    beside = [piece(urgent=0.5, emergency=0.12)]
     assert judge(beside, signs("fever"), TABLE).level == "urgent"
     assert judge(beside, signs("fever", "spreading"), TABLE).level == "emergency"
-    assert judge(beside, signs("fever", "confusion"), TABLE).level == "emergency"
 
 
 def test_red_lines_alone_are_how_people_call_their_marks(nlp: Any) -> None:
     found, _ = red_flags.find(nlp("i have red lines on my hips from pregnancy"), TABLE)
-    assert judge([piece(urgent=0.15)], found, TABLE).level == NONE
-
-
-def test_numbing_cream_and_dizziness_together_are_an_emergency() -> None:
-    beside = [piece(emergency=0.15)]
-    assert judge(beside, signs("dizzy"), TABLE).level == NONE
-    assert judge(beside, signs("dizzy", "after_numbing"), TABLE).level == "emergency"
+    assert judge([piece(urgent=0.05)], found, TABLE).level == NONE
 
 
 def test_a_known_message_is_recognised_unless_a_harmless_one_is_as_near() -> None:
-    near = {"urgent": (0.95, "it leaks"), NONE: (0.5, "does it leak")}
+    near = {"mild": (0.95, "it itches a bit"), NONE: (0.5, "does it itch")}
     verdict = judge([piece(near=near)], [], TABLE)
-    assert verdict.level == "urgent" and verdict.fired[0].part == "known" and "it leaks" in verdict.fired[0].why
-    assert judge([piece(near={**near, NONE: (0.94, "does it leak")})], [], TABLE).level == NONE
+    assert verdict.level == "mild" and verdict.fired[0].part == "known" and "it itches" in verdict.fired[0].why
+    assert judge([piece(near={**near, NONE: (0.94, "does it itch")})], [], TABLE).level == NONE
 
 
 def test_the_weightiest_level_wins_and_the_others_are_told() -> None:
-    verdict = judge([piece(emergency=0.6, urgent=0.55)], [], TABLE)
+    verdict = judge([piece(emergency=0.6, urgent=0.35)], [], TABLE)
     assert verdict.level == "emergency"
     assert {f.level for f in verdict.fired} == {"emergency", "urgent"}
+
+
+def test_an_alarm_always_says_why() -> None:
+    for level in ALARMING:
+        for chance in (0.005, 0.3, 0.9):
+            verdict = judge([piece(**{level: chance})], signs("fever"), TABLE)
+            assert (verdict.level == NONE) == (not verdict.fired)
+            assert all(f.why and f.part in ("classifier", "sign", "known") for f in verdict.fired)
 
 
 def test_nothing_is_nothing() -> None:
     assert judge([], [], TABLE) == Verdict(NONE)
     assert judge([piece()], [], TABLE) == Verdict(NONE)
+
+
+CHANCE = st.floats(0, 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    level=st.sampled_from(ALARMING), one=CHANCE, more=CHANCE, other=CHANCE, near=CHANCE, hedged=st.booleans(),
+    names=st.lists(st.sampled_from(sorted(SIGNS)), max_size=3), another=st.sampled_from(sorted(SIGNS)),
+)  # fmt: skip
+def test_a_further_sign_of_danger_never_makes_a_message_look_milder(
+    level: str, one: float, more: float, other: float, near: float, hedged: bool, names: list[str], another: str
+) -> None:
+    def chance(value: float, *found: str) -> float:
+        standing = signs(*found)
+        counted = count_signs(standing, combined(standing, TABLE))
+        return alarm.chance(level, [piece(hedged, {level: (near, "x")}, **{level: value, "distress": other * (1 - value)})], counted)
+
+    low, high = sorted((one, more))
+    fixed = Signs(1, 0, False)
+    base = [piece(hedged, {level: (near, "x")}, **{level: low})]
+    assert alarm.chance(level, [Piece(**{**vars(base[0]), "chances": {**base[0].chances, level: high}})], {}) >= alarm.chance(level, base, {}) - 1e-9
+    assert alarm.chance(level, base, {level: fixed}) >= alarm.chance(level, base, {}) - 1e-9
+    if SIGNS[another].level == level:
+        assert chance(low, *names, another) >= chance(low, *names) - 1e-9
+
+
+def test_the_weights_fit_the_features(tmp_path: Path) -> None:
+    weights = alarm.read_weights()
+    assert set(weights) == set(ALARMING)
+    assert all(len(w.weights) == len(alarm.FEATURES) and 0 < w.enough < 1 for w in weights.values())
+    wrong = tmp_path / "weights.yml"
+    wrong.write_text(alarm.WEIGHTS.read_text(encoding="utf-8").replace("  best:", "  worst:"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"bench\.alarm"):
+        alarm.read_weights.__wrapped__(wrong)
 
 
 PRICE = {"text": "how much", "intent": "ask_price", "confidence": 0.8}

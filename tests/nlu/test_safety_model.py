@@ -27,18 +27,18 @@ def measured(parser: Parser) -> dict[str, float]:
     return figures(judged(read(EXAMINATION), parser.parse))
 
 
-@pytest.mark.parametrize(("figure", "floor"), [("recall_emergency", 0.93), ("recall_crisis", 0.78), ("recall_urgent", 0.88)])
+@pytest.mark.parametrize(("figure", "floor"), [("recall_emergency", 0.93), ("recall_crisis", 0.9), ("recall_urgent", 0.92)])
 def test_danger_is_caught(measured: dict[str, float], figure: str, floor: float) -> None:
     """Floors below which nothing may fall; the targets are 98, 98 and 95 % and not reached on a hand never seen (docs/safety.md)."""
     assert measured[figure] >= floor
 
 
 def test_no_emergency_is_answered_as_less_than_urgent(measured: dict[str, float]) -> None:
-    assert measured["undertriage"] <= 0.04  # target 0
+    assert measured["undertriage"] <= 0.05  # target 0
 
 
 def test_alarming_words_alone_raise_few_alarms(measured: dict[str, float]) -> None:
-    assert measured["false_alarms"] <= 0.09  # target 0.03
+    assert measured["false_alarms"] <= 0.05  # target 0.03
 
 
 def test_ordinary_questions_raise_hardly_any(parser: Parser) -> None:

@@ -10,6 +10,7 @@ from rasa.shared.nlu.constants import INTENT
 from rasa.shared.nlu.training_data.message import Message
 
 from nlu.intents import QUESTIONS, RANKING
+from nlu.reader import DOC
 from nlu.segmentation import PASSING
 
 COURTESY = PASSING - {"out_of_scope"}
@@ -31,7 +32,7 @@ class UncertaintyFallback(GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        return {"threshold": 0.22, "question_threshold": 0.45, "whole_threshold": 0.5, "safety_threshold": 0.2, "foreign_share": 0.42}
+        return {"threshold": 0.22, "question_threshold": 0.6, "whole_threshold": 0.3, "safety_threshold": 0.2, "foreign_share": 0.42}
 
     @classmethod
     def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "UncertaintyFallback":
@@ -45,20 +46,18 @@ class UncertaintyFallback(GraphComponent):
             intent = message.get(INTENT) or {}
             questions = message.get(QUESTIONS) or []
             sure = [q for q in questions if q["confidence"] >= self._needed(q["intent"], "question_threshold")]
-            named = {q["intent"] for q in sure}
-            # A whole message that clearly is about something none of its parts is about was cut in the wrong places.
-            mistaken = intent.get("name") not in named and intent.get("confidence", 0.0) >= self.config["whole_threshold"]
-            courteous = len(questions) == 1 and bool(sure) and intent.get("name") in COURTESY and sure[0]["intent"] not in COURTESY
-            if courteous or (len(questions) > 1 and len(sure) > 1 and not mistaken):
+            courteous = len(sure) == 1 and intent.get("name") in COURTESY and sure[0]["intent"] not in COURTESY
+            # The pieces are clear about one intent and the whole is about nothing in particular.
+            clearer = len(sure) == 1 and intent.get("confidence", 0.0) < self.config["whole_threshold"]
+            if courteous or len(sure) > 1:
                 self._ask(message, sure)
             elif self._is_foreign(message):
                 self._call_foreign(message)
-            elif len(questions) > 1 and sure and not mistaken:
+            elif clearer:
                 self._ask(message, sure)
             else:
                 if intent:
-                    whole = " ".join(q["text"] for q in questions)
-                    message.set(QUESTIONS, [{"text": whole, "intent": intent["name"], "confidence": intent["confidence"]}], add_to_output=True)
+                    message.set(QUESTIONS, [{"text": _text(message), "intent": intent["name"], "confidence": intent["confidence"]}], add_to_output=True)
                 self._fall_back_if_unsure(message)
         return messages
 
@@ -92,8 +91,13 @@ class UncertaintyFallback(GraphComponent):
         foreign = next(r for r in ranking if r["name"] == OUT_OF_SCOPE)
         message.set(INTENT, dict(foreign), add_to_output=True)
         message.set(RANKING, [foreign, *(r for r in ranking if r is not foreign)], add_to_output=True)
-        text = " ".join(q["text"] for q in message.get(QUESTIONS) or [])
-        message.set(QUESTIONS, [{"text": text, "intent": OUT_OF_SCOPE, "confidence": foreign["confidence"]}], add_to_output=True)
+        message.set(QUESTIONS, [{"text": _text(message), "intent": OUT_OF_SCOPE, "confidence": foreign["confidence"]}], add_to_output=True)
 
     def _needed(self, intent: Any, key: str) -> float:
         return float(self.config["safety_threshold"] if intent in SAFETY else self.config[key])
+
+
+def _text(message: Message) -> str:
+    """The cleaned text."""
+    doc = message.get(DOC)
+    return "" if doc is None else str(doc.text)

@@ -1,9 +1,10 @@
 """Names the intent of a message and of every question in it.
 
 A small softmax on fine-tuned MiniLM vectors, mixed with a linear model over characters, words and vocabulary labels.
-All spans of a message are encoded in one batch, so a message with three questions costs little more than one with one.
+The whole message and its pieces are encoded in one row, so a message with three questions costs little more than one with one.
 """
 
+import itertools
 import json
 import pickle
 from pathlib import Path
@@ -18,7 +19,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from nlu import encoder, pipeline, segmentation
 from nlu.questions import bare, pieces
@@ -32,6 +33,8 @@ CLASSES = "classes"
 SPANS = "spans"  # the spaCy spans those rows stand for
 RANKING = "intent_ranking"
 UNREADABLE = "out_of_scope"  # with confidence 0: nlu.fallback turns it into "not understood"
+# Said alone or in passing; they are not joined with questions when joined messages are learnt from.
+UNJOINED = segmentation.PASSING - {"out_of_scope"}
 HINTED = ("condition", "medicine", "allergen", "treatment", "product", "symptom", "skin_tone", "water")
 _HINT_WORD = {"skin_tone": "skin tone", "water": "bathing"}
 
@@ -41,15 +44,19 @@ def hinted_text(doc: Any) -> str:
 
     "humira every fortnite" → "humira (medicine) every fortnight".
     """
+    return " ".join(word for words in hinted_words(doc) for word in words)
+
+
+def hinted_words(doc: Any) -> List[List[str]]:
+    """The words of `hinted_text` token by token."""
     ends = {e.end: e.label_ for e in doc.ents if e.label_ in HINTED}
-    offset = getattr(doc, "start", 0)
-    words: List[str] = []
-    for position, token in enumerate(doc, offset + 1):
-        if not token.is_space:
-            words.append(token.norm_)
+    found = []
+    for position, token in enumerate(doc, getattr(doc, "start", 0) + 1):
+        words = [] if token.is_space else [token.norm_]
         if position in ends:
             words.append(f"({_HINT_WORD.get(ends[position], ends[position])})")
-    return " ".join(words)
+        found.append(words)
+    return found
 
 
 def label_words(doc: Any) -> str:
@@ -85,7 +92,6 @@ class IntentClassifier(GraphComponent):
             "frozen_layers": 3,
             "seed": 20,
             "sparse_share": 0.5,  # weight of the linear model in the mixed log probabilities
-            "temperature": 1.0,
         }
 
     @classmethod
@@ -109,7 +115,10 @@ class IntentClassifier(GraphComponent):
         progress = lambda line: print(line, flush=True)  # noqa: E731
         progress(f"  {len(texts)} messages, {len(self.classes)} intents")
         options = {key: self.config[key] for key in ("epochs", "learning_rate", "batch", "frozen_layers", "seed")}
-        model, weights, bias = finetune.finetune(texts, targets, len(self.classes), progress=progress, **options)
+        groups = segmentation.read_groups()
+        order = sorted(set(groups.values()))
+        topics = [-1 if name in UNJOINED or name not in groups else order.index(groups[name]) for name in names]
+        model, weights, bias = finetune.finetune(texts, targets, len(self.classes), topics, progress=progress, **options)
         self.sparse.train(texts, labels, targets, self.config["seed"])
         progress("  words and characters learnt; writing the encoder")
         with self._storage.write_to(self._resource) as folder:
@@ -118,7 +127,7 @@ class IntentClassifier(GraphComponent):
             np.savez(folder / "head.npz", weights=weights, bias=bias)
             with (folder / "sparse.pkl").open("wb") as file:
                 pickle.dump(self.sparse, file, protocol=4)
-            (folder / "meta.json").write_text(json.dumps({"classes": self.classes, "groups": segmentation.read_groups()}))
+            (folder / "meta.json").write_text(json.dumps({"classes": self.classes, "groups": groups}))
         return self._resource
 
     @classmethod
@@ -142,22 +151,27 @@ class IntentClassifier(GraphComponent):
     def process_training_data(self, training_data: TrainingData) -> TrainingData:
         return training_data
 
-    def probabilities(self, spans: Sequence[Any]) -> np.ndarray:
-        """(n spans, classes). A span is a spaCy doc or span."""
-        return self.judge(spans)[0]
-
-    def judge(self, spans: Sequence[Any]) -> Tuple[np.ndarray, np.ndarray]:
-        """Probabilities (n spans, classes) and unit vectors (n spans, 384)."""
+    def judge(self, doc: Doc, parts: Sequence[Span]) -> Tuple[np.ndarray, np.ndarray, segmentation.Evidence]:
+        """Probabilities (1 + pieces, classes) and unit vectors (1 + pieces, 384) of the whole and of each piece by itself, and the evidence."""
         if self.encoder is None:
             raise RuntimeError("The intent classifier has not been trained.")
-        texts = [hinted_text(s) for s in spans]
-        vectors = self.encoder.encode(texts)
+        words = hinted_words(doc)
+        ends = list(itertools.accumulate((sum(len(word) + 1 for word in token) for token in words), initial=0))
+        spans: List[Any] = [doc, *parts]
+        texts = [hinted_text(span) for span in spans]
+        readings = self.encoder.read(texts)
+        vectors = np.array([reading.vector() for reading in readings])
+        inside = [readings[0].part(ends[part.start], ends[part.end]) for part in parts]
+        standing = np.array([vectors[i] if vector is None else vector for i, vector in enumerate(inside, 1)]).reshape(len(parts), vectors.shape[1])
+        meaning = self._meaning(vectors)
+        sparse = segmentation.log_softmax(self.sparse.scores(texts, [label_words(span) for span in spans]))
         share = self.config["sparse_share"]
-        scores = (1 - share) * np.log(softmax(vectors @ self.weights + self.bias) + 1e-9)
-        if share:
-            sparse = self.sparse.scores(texts, [label_words(s) for s in spans])
-            scores = scores + share * np.log(softmax(sparse) + 1e-9)
-        return softmax(scores / self.config["temperature"]), vectors
+        chances = softmax((1 - share) * meaning + share * sparse)
+        context = self._meaning(standing) if parts else meaning[1:]
+        return chances, vectors, segmentation.Evidence(context, meaning[1:], sparse[1:], meaning[0], sparse[0])
+
+    def _meaning(self, vectors: np.ndarray) -> np.ndarray:
+        return segmentation.log_softmax(vectors @ self.weights + self.bias)
 
     def process(self, messages: List[Message], tracker: Optional[DialogueStateTracker] = None) -> List[Message]:
         before = _previous_intent(tracker)
@@ -174,25 +188,19 @@ class IntentClassifier(GraphComponent):
             message.set(QUESTIONS, [], add_to_output=True)
             return
         parts = segmentation.spans(doc, pieces(doc.text))
-        judged = [doc, *parts] if len(parts) > 1 else [doc]
-        chances, vectors = self.judge(judged)
-        message.set(SPANS, judged)
+        parts = parts if len(parts) > 1 else []
+        chances, vectors, evidence = self.judge(doc, parts)
+        message.set(SPANS, [doc, *parts])
         message.set(VECTORS, vectors)
         message.set(CHANCES, chances)
         message.set(CLASSES, self.classes)
         whole = segmentation.with_context(chances[0], self.classes, before, self.groups, len(doc))
-        rows = chances[1:]
-        table = {(i, i): i for i in range(len(rows))}
-        if segmentation.may_be_several(rows, self.classes):  # only then are longer runs worth their milliseconds
-            longer, table = segmentation.runs(doc, parts, table)
-            if longer:
-                rows = np.vstack([rows, self.probabilities(longer)])
-        found = segmentation.segment(parts, table, rows, whole, self.classes)
         ranking = segmentation.ranking(whole, self.classes)
+        found = segmentation.segment(evidence, [part.text for part in parts], self.classes, self.groups) if parts else []
         questions = [{"text": bare(f.text), "intent": self.classes[f.intent], "confidence": round(f.confidence, 4)} for f in found]
         message.set(INTENT, dict(ranking[0]), add_to_output=True)
         message.set(RANKING, ranking, add_to_output=True)
-        message.set(QUESTIONS, questions, add_to_output=True)
+        message.set(QUESTIONS, questions or [{"text": doc.text, "intent": ranking[0]["name"], "confidence": ranking[0]["confidence"]}], add_to_output=True)
 
 
 def _previous_intent(tracker: Optional[DialogueStateTracker]) -> Optional[str]:

@@ -20,12 +20,23 @@ _QUESTION = (
     r"how(?: much| long| many| often| soon| does| do| is| are| far| can| bad| about|'?s)|hows|which|is (?:it|there|that|this|the)|are (?:there|you|u|the|they)|do (?:you|u|i|they|ye|y'all)|does (?:it|this|that|the)|"
     r"can (?:i|you|u|we|it|they)|could (?:i|you|u|it)|will (?:it|i|they|there|my)|would (?:it|i|you)|should (?:i|we)|am i|any (?:chance|side|discount|risk))"
 )
+# Nouns that ask by themselves: "price, pain, how many", "and duration of one sitting".
+_TOPIC = (
+    r"(?:pric\w+|costs?|fees?|charges|payment|finance|deposit|discount|pain|sore(?:ness)?|numbing|duration|length|time|timing|downtime|recovery|healing|redness|results?|"
+    r"side[- ]effects?|risks?|complications|scarring|sessions?|sittings?|number|location|address|parking|opening|hours|phone|email|procedure|process|aftercare|maintenance|top[- ]?ups?|"
+    r"guarantee|qualifications|pics|photos|pictures|reviews|gym|exercise|sports?|running|yoga|swimming|sauna|pool|bath(?:s|ing)?|showers?|sun|sunbeds?|tan(?:ning)?|shaving|waxing|alcohol|smoking|sex|makeup|"
+    r"retinol|clothes|preparation|consultation|availability|slots|laser|creams?|safety|hygiene|difference|gap|spacing)"
+)
 # A connector may start a new question when something question-like follows it.
 _CUTS = [
     re.compile(r"(?<=[!?;\n])\s*(?=[^\s.!?;])|(?<!e\.g\.)(?<!i\.e\.)(?<=\.)\s+(?=[^\s.!?;])"),
     re.compile(rf"\s*,?\s+(?=(?:and|also|plus|but|btw|oh and|n|&)\s+{_OPENER}\b)", re.I),
     re.compile(r"\s*,?\s+(?=(?:also|plus|btw|by the way|another thing|secondly|second|other thing|oh and|and also)\b)", re.I),
     re.compile(rf",\s*(?={_OPENER}\b)", re.I),
+    re.compile(
+        rf"\s*,?\s+(?=(?:and|also|plus|n|&)\s+(?:(?:the|any|your|its|about|on|for|total|a)\s+)?{_TOPIC}\b)|,\s*(?=(?:(?:the|any|your|total|about)\s+)?{_TOPIC}\b)",
+        re.I,
+    ),
     re.compile(r"\s*,?\s+(?=or\s+(?:would|could|can|is|are|do|does|should|will|shall|what|how|just)\b)", re.I),
     re.compile(r"\s*,?\s+(?=and\s+(?:then|take|delete|tell|give|whether|duration|price|cost|prices|costs|sun|gym|how|what)\b)", re.I),
     re.compile(r"\s+(?:-|/|\+)\s+"),
@@ -36,6 +47,8 @@ _HELLO = (
     r"(?:\s+(?:there|all|guys|team|doc|doctor|dear|ji|sir|madam|ma'?am|stria|love|everyone))*"
 )
 _GREETING = re.compile(rf"\W*{_HELLO}[\s,.!;:-]*", re.I)
+_ASKS = re.compile(rf"\W*{_QUESTION}\b", re.I)
+_ALONE = re.compile(rf"\W*{_TOPIC}\W*", re.I)
 _RUN_ON = _CUTS[-1]  # no word and no mark joins the two questions
 # "how many times would I …": the verb belongs to the question word before it.
 _INVERTED = re.compile(r"(?:is|are|do|does|can|could|will|would|should|am)\b", re.I)
@@ -83,8 +96,13 @@ def pieces(text: str) -> List[str]:
 
 
 def _too_short(piece: str) -> bool:
-    """A single word joins its neighbour, unless it is a question or a greeting."""
-    return len(piece.split()) < SHORTEST_PIECE and not piece.endswith("?") and not _GREETING.fullmatch(piece)
+    """A single word joins its neighbour, unless it is a question, a greeting or asks by itself."""
+    return len(piece.split()) < SHORTEST_PIECE and not piece.endswith("?") and not _GREETING.fullmatch(piece) and not _ALONE.fullmatch(piece)
+
+
+def is_asked(piece: str) -> bool:
+    """Whether a piece opens like a question."""
+    return bool(_ASKS.match(bare(piece)))
 
 
 def bare(piece: str) -> str:

@@ -1,27 +1,35 @@
-"""Which runs of pieces are questions of their own: the cheapest explanation of a message by intents.
+"""What a message asks: every intent one of its pieces speaks for, with the chance that it is really asked.
 
-Every piece is judged by its own distribution: filing it under an intent costs -log P(intent | piece). A piece that says nothing by
-itself has a flat distribution and goes anywhere for little; a real second question has a peak and is dear to file under the first
-one's intent. Each further question costs `SPLIT_COST` nats. Contiguous runs, found by dynamic programming over at most six pieces.
+A piece is read three ways: where it stands in the message ("is that bad" after "took nurofen" is about painkillers), by itself, and by
+its words. A small logistic regression weighs these against what the whole message says. Its weights are learnt on messages by hands that
+wrote no examples (`python -m bench.questions`).
 """
 
 import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import yaml
 from spacy.tokens import Doc, Span
 
+from nlu.questions import MOST_PIECES, bare, is_asked
+
 ROOT = Path(__file__).resolve().parent.parent
 RANKED = 10
 MOST_QUESTIONS = 4
-LONGEST_RUN = 3  # pieces of one question, unless it is the whole message
-SPLIT_COST = 3.0  # nats that a further question must gain; tuned on tests/nlu/tuning
-HINT = 0.25  # below this a piece says nothing by itself
-FLOOR = 2e-3
+WEIGHTS = ROOT / "nlu" / "question_weights.yml"
+CONTEXT_SHARE, ALONE_SHARE = 0.35, 0.15  # of a piece's reading; the rest is its words
+STRONG_SECOND = 0.2  # chance from which a piece's second best intent is considered
+WHOLE_SECOND = 0.1  # the same of the whole message
+NEVER, LEAST = -30.0, -7.0
+SAME_PIECE = 5.0
+FEATURES = (
+    "piece", "context", "alone", "words", "whole", "whole_meaning", "whole_words", "behind_top", "is_top", "margin", "top_chance", "pieces", "rivals",
+    "length", "question_mark", "question_word", "connector", "same_topic", "mass", "first", "told",
+)  # fmt: skip
 
 # Said in passing; they never make a message "two questions".
 PASSING = frozenset(
@@ -66,83 +74,110 @@ def spans(doc: Doc, parts: Sequence[str]) -> List[Span]:
     return [doc[a:b] for a, b in itertools.pairwise(cuts) if any(not t.is_space for t in doc[a:b])]
 
 
-def may_be_several(rows: np.ndarray, classes: Sequence[str]) -> bool:
-    """Whether the single pieces (pieces, classes) name two intents that could be asked, or a courtesy and one."""
-    courtesy = np.array([c in PASSING for c in classes])
-    named = {int(row.argmax()) for row in rows if not _is_passing(row, courtesy) and row.max() >= HINT}
-    return len(named) > 1
+class Evidence(NamedTuple):
+    """What is known of a message with several pieces, as log probabilities over the classes."""
+
+    context: np.ndarray  # (pieces, classes): meaning of each piece where it stands in the message
+    alone: np.ndarray  # (pieces, classes): meaning of each piece by itself
+    words: np.ndarray  # (pieces, classes): characters, words and labels of each piece
+    whole_meaning: np.ndarray  # (classes,)
+    whole_words: np.ndarray  # (classes,)
+
+    def pieces(self) -> np.ndarray:
+        """The three readings of the pieces as one, (pieces, classes)."""
+        return log_softmax(CONTEXT_SHARE * self.context + ALONE_SHARE * self.alone + (1 - CONTEXT_SHARE - ALONE_SHARE) * self.words)
+
+    def whole(self) -> np.ndarray:
+        """Both readings of the whole message as one, (classes,)."""
+        return log_softmax(0.5 * self.whole_meaning + 0.5 * self.whole_words)
 
 
-def runs(doc: Doc, parts: Sequence[Span], table: Optional[Mapping[Tuple[int, int], int]] = None) -> Tuple[List[Span], Dict[Tuple[int, int], int]]:
-    """Contiguous runs of pieces that are not in `table` yet, and the table with the row at which each (first, last) will stand."""
-    if len(parts) < 2:
-        return [], {}
-    every: List[Span] = []
-    full = dict(table or {})
-    rows = len(full)
-    for first in range(len(parts)):
-        for last in range(first, min(first + LONGEST_RUN, len(parts))):
-            if (first, last) not in full:
-                full[first, last] = rows + len(every)
-                every.append(doc[parts[first].start : parts[last].end])
-    return every, full
+class Candidate(NamedTuple):
+    """An intent that a message may ask for, the piece that says so most clearly, and what speaks for it (`FEATURES`)."""
+
+    intent: int
+    piece: int
+    features: Tuple[float, ...]
 
 
-def segment(
-    parts: Sequence[Span], table: Mapping[Tuple[int, int], int], chances: np.ndarray, whole: np.ndarray, classes: Sequence[str], split_cost: float = SPLIT_COST
-) -> List[Question]:
-    """The questions of a message in order. `chances`: (runs, classes); `whole`: (classes,)."""
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Along the last axis."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def candidates(evidence: Evidence, parts: Sequence[str], classes: Sequence[str], groups: Mapping[str, str]) -> List[Candidate]:
+    """What the message may ask for: the best of every piece, a strong second, the best two of the whole; no courtesies."""
+    whole = evidence.whole()
     top = int(whole.argmax())
-    text = " ".join(p.text for p in parts)
-    if len(parts) < 2:
-        return [Question(text, top, float(whole[top]))]
-    if len(parts) > LONGEST_RUN:
-        table = {**table, (0, len(parts) - 1): len(chances)}
-        chances = np.vstack([chances, whole])
-    courtesy = np.array([c in PASSING for c in classes])
-    passing = [_is_passing(chances[table[i, i]], courtesy) for i in range(len(parts))]
-    chances = np.array([row if _is_passing(row, courtesy) else _without(row, courtesy) for row in chances])
-    costs = -np.log(np.maximum(np.array([chances[table[i, i]] for i in range(len(parts))]), FLOOR))
-    # best[j] = (cost, questions) explaining pieces 0 … j-1
-    best: List[Tuple[float, List[Tuple[int, int]]]] = [(0.0, [])]
-    for last in range(len(parts)):
-        options = []
-        for first in range(last + 1):
-            if (first, last) not in table:
-                continue
-            run = chances[table[first, last]]
-            intent = int(run.argmax())
-            before, chosen = best[first]
-            cost = before + sum(float(costs[i][intent] - costs[i].min()) for i in range(first, last + 1) if not passing[i])
-            cost -= 0.25 * float(np.log(max(run[intent], FLOOR)))
-            known = {int(chances[table[c]].argmax()) for c in chosen}
-            if classes[intent] not in PASSING and known and intent not in known:
-                cost += split_cost
-            options.append((cost, [*chosen, (first, last)]))
-        best.append(min(options, key=lambda o: o[0]))
-    found: List[Question] = []
-    for first, last in best[-1][1]:
-        run = chances[table[first, last]]
-        intent = int(run.argmax())
-        if classes[intent] in PASSING or any(f.intent == intent for f in found):
-            continue
-        span = " ".join(p.text for p in parts[first : last + 1])
-        found.append(Question(span, intent, float(run[intent])))
-    if len(found) == 1 and any(passing) and found[0].text != text:
-        return found  # a courtesy and one question
-    if len(found) < 2:
-        return [Question(text, top, float(whole[top]))]
-    return found[:MOST_QUESTIONS]
+    passing = np.array([c in PASSING for c in classes])
+    rows = evidence.pieces()
+    courteous = np.exp(rows)[:, passing].sum(axis=1) >= 0.5
+    rows = np.array([row if courteous[i] else log_softmax(np.where(passing, NEVER, row)) for i, row in enumerate(rows)])
+    best: Dict[int, int] = {}
+
+    def offer(intent: int, piece: int) -> None:
+        if not passing[intent] and (intent not in best or rows[piece, intent] > rows[best[intent], intent]):
+            best[intent] = piece
+
+    for piece, row in enumerate(rows):
+        first, second = (int(i) for i in np.argsort(-row)[:2])
+        offer(first, piece)
+        if row[second] > np.log(STRONG_SECOND):
+            offer(second, piece)
+    offer(top, int(rows[:, top].argmax()))
+    next_best = int(np.argsort(-whole)[1])
+    if whole[next_best] > np.log(WHOLE_SECOND):
+        offer(next_best, int(rows[:, next_best].argmax()))
+    topic = groups.get(classes[top])
+    mass = np.exp(rows[~courteous]).sum(axis=0) if not courteous.all() else np.zeros(len(classes))
+    found = []
+    for intent, piece in best.items():
+        text = parts[piece].strip()
+        rival = float(np.delete(rows[piece], intent).max())
+        logs = (
+            rows[piece, intent], evidence.context[:, intent].max(), evidence.alone[:, intent].max(), evidence.words[:, intent].max(), whole[intent],
+            evidence.whole_meaning[intent], evidence.whole_words[intent], whole[top] - whole[intent],
+        )  # fmt: skip
+        features = (
+            *(max(float(x), LEAST) for x in logs), float(intent == top), float(np.clip(rows[piece, intent] - rival, -5, 5)), float(np.exp(whole[top])),
+            float(min(len(parts), MOST_PIECES)), float(min(len(best), 5)), float(np.log(max(len(text.split()), 1))), float(text.endswith("?")),
+            float(is_asked(text)), float(bare(text) != text), float(intent != top and groups.get(classes[intent]) == topic), float(mass[intent]),
+            float(piece == 0), float(classes[intent].startswith(("report_", "express_"))),
+        )  # fmt: skip
+        found.append(Candidate(intent, piece, features))
+    return sorted(found, key=lambda c: c.piece)
 
 
-def _is_passing(row: np.ndarray, courtesy: np.ndarray) -> bool:
-    """A piece counts as courtesy only when that is likelier than not; a hazy one is part of a question."""
-    return bool(row[courtesy].sum() >= 0.5)
+@lru_cache(maxsize=1)
+def read_weights(path: Path = WEIGHTS) -> Tuple[np.ndarray, float]:
+    """The learnt weights of `FEATURES` and the intercept. Raises ValueError where the file does not fit them."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if list(content["weights"]) != list(FEATURES):
+        raise ValueError(f"{path.name} has weights of other features; run `python -m bench.questions` to learn them again.")
+    return np.array(list(content["weights"].values())), float(content["intercept"])
 
 
-def _without(row: np.ndarray, courtesy: np.ndarray) -> np.ndarray:
-    kept = np.where(courtesy, 0.0, row)
-    return kept / max(float(kept.sum()), 1e-9)
+def segment(evidence: Evidence, parts: Sequence[str], classes: Sequence[str], groups: Mapping[str, str]) -> List[Question]:
+    """Everything the message may ask, in order, with the chance that it really does; the pieces are shared out among the likely ones."""
+    offered = candidates(evidence, parts, classes, groups)
+    if not offered:
+        return []
+    weights, intercept = read_weights()
+    chances = 1 / (1 + np.exp(-(np.array([c.features for c in offered]) @ weights + intercept)))
+    order = sorted(np.argsort(-chances)[:MOST_QUESTIONS])
+    chosen = [offered[i] for i in order]
+    rows = evidence.pieces()
+    owner = [max(chosen, key=lambda c: rows[piece, c.intent] + (SAME_PIECE if c.piece == piece else 0.0)).intent for piece in range(len(parts))]
+    found = []
+    for candidate, place in zip(chosen, order):
+        first = last = candidate.piece
+        while first > 0 and owner[first - 1] == candidate.intent:
+            first -= 1
+        while last + 1 < len(parts) and owner[last + 1] == candidate.intent:
+            last += 1
+        found.append(Question(" ".join(parts[first : last + 1]), candidate.intent, float(chances[place])))
+    return found
 
 
 def with_context(chances: np.ndarray, classes: Sequence[str], before: Optional[str], groups: Mapping[str, str], tokens: int) -> np.ndarray:

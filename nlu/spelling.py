@@ -5,9 +5,11 @@ A word is changed only when no dictionary has it and it is much rarer than a nei
 to a long word of the trade.
 """
 
+import itertools
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Dict, Iterable, Optional, Set
+from typing import Dict, Iterable, List, Optional, Set, Tuple
 
 import srsly
 from spacy.language import Language
@@ -28,6 +30,9 @@ SHORTHAND = {
     "ppl": "people", "bday": "birthday", "hols": "holidays", "sesh": "session", "mn": "microneedling",
     "rf": "radiofrequency",
     "👍": "yes", "👌": "yes", "👎": "no", "🙏": "thank you", "❤": "thank you", "👋": "hello",
+    "abeg": "please", "wetin": "what", "wahala": "problem", "pikin": "child", "sabi": "know",
+    "kitna": "how much", "kitne": "how many", "kab": "when", "kahan": "where", "kaise": "how", "kya": "what", "hai": "is", "hota": "is", "hoga": "will be",
+    "dard": "pain", "paisa": "money", "paise": "money", "lagega": "cost", "chahiye": "need", "nahi": "not", "mujhe": "me", "preop": "preop", "prepone": "bring forward",
     "teh": "the", "hte": "the", "adn": "and", "nad": "and", "yuo": "you", "taht": "that", "scaring": "scarring", "puss": "pus",
 }  # fmt: skip
 RARER_BY = 3.5  # nats: how much rarer a known word must be than its neighbour to count as a slip of the finger
@@ -36,6 +41,11 @@ CORE_BONUS = 12.0  # for the few dozen words that most messages turn on
 EVERYDAY = -9.0  # log probability: commoner words get no bonus, they stand in the vocabulary by the way ("like", "feels")
 RARE = -12.5  # log probability
 MAX_CORRECTIONS = 12  # bounds the cost of gibberish
+DRAWN_OUT = re.compile(r"(.)\1{2,}")  # "sooo": no English word has a letter three times running
+RUN_TOGETHER = (7, 40)  # letters of a word that may be several without spaces
+PART_CHANCE, SHORT_PART_CHANCE = -12.0, -8.5  # log probability that a part must have; of up to three letters much is found by chance
+TRADE_CHANCE = -8.0  # of a word of the trade within a run
+SHORT_TRADE = frozenset("gym tan sun sea spa bra gel sex leg arm hip fee gp spf".split())
 
 
 class Speller:
@@ -64,11 +74,16 @@ class Speller:
     def _correct(self, word: str) -> str:
         if word in SHORTHAND:
             return SHORTHAND[word]
-        if len(word) < 4 or len(word) > 24 or not word.isalpha() or word in self.trade or word in self.real:
+        if DRAWN_OUT.search(word) and word.isalpha() and len(set(word)) > 1:
+            return self._squeezed(word)
+        if len(word) < 4 or len(word) > RUN_TOGETHER[1] or not word.isalpha() or word in self.trade or word in self.real:
             return word
+        if len(word) > 24:
+            return self._separated(word) or word
         own = self.common.get(word)
         best: Optional[str] = None
-        for found in self._near.lookup(word, Verbosity.ALL, max_edit_distance=1):
+        near = self._near.lookup(word, Verbosity.ALL, max_edit_distance=1)
+        for found in near:
             if found.term == word or (found.term[0] != word[0] and sorted(found.term) != sorted(word)):
                 continue
             if self._weight(found.term) - (own if own is not None else -17.0) >= RARER_BY and (best is None or self._weight(found.term) > self._weight(best)):
@@ -77,7 +92,45 @@ class Speller:
             far = self._far.lookup(word, Verbosity.TOP, max_edit_distance=2)
             if far and far[0].term[0] == word[0]:
                 best = far[0].term
+        if best is None and own is None and not near:
+            best = self._separated(word)
         return best or word
+
+    def _squeezed(self, word: str) -> str:
+        """ "sooo" → "so", "looong" → "long", "hellooo" → "hello": the commonest word with each long run cut to one letter or two."""
+        texts, ends = DRAWN_OUT.split(word)[::2], [run[1] for run in DRAWN_OUT.finditer(word)]
+        found = []
+        for sizes in itertools.product((1, 2), repeat=min(len(ends), 4)):
+            sizes += (1,) * (len(ends) - len(sizes))
+            found.append("".join(text + letter * size for text, letter, size in zip(texts, ends, sizes)) + texts[-1])
+        known = [w for w in found if w in self.common or w in self.trade or w in SHORTHAND]
+        if known:
+            best = max(known, key=self._weight)
+            return SHORTHAND.get(best, best)
+        return self._correct(found[0])
+
+    def _separated(self, word: str) -> Optional[str]:
+        """ "doesithurt" → "does it hurt": the likeliest words that make it up, all of them common; None where there are none."""
+        if not RUN_TOGETHER[0] <= len(word) <= RUN_TOGETHER[1]:
+            return None
+        best: List[Optional[Tuple[float, List[str]]]] = [(0.0, [])]
+        for end in range(1, len(word) + 1):
+            options = []
+            for start in range(max(0, end - 16), end):
+                before, chance = best[start], self._part_chance(word[start:end])
+                if before is not None and chance is not None:
+                    options.append((before[0] + chance, [*before[1], word[start:end]]))
+            best.append(max(options, key=lambda option: option[0], default=None))
+        whole = best[-1]
+        if whole is None or len(whole[1]) < 2 or len(whole[1]) > len(word) / 2.2:
+            return None
+        return " ".join(SHORTHAND.get(part, part) for part in whole[1])
+
+    def _part_chance(self, part: str) -> Optional[float]:
+        if part in SHORT_TRADE or (part in self.trade and len(part) > 3):
+            return max(TRADE_CHANCE, self.common.get(part, TRADE_CHANCE))
+        chance = -6.0 if part in ("i", "a") else self.common.get(part)
+        return chance if chance is not None and chance >= (SHORT_PART_CHANCE if len(part) <= 3 else PART_CHANCE) else None
 
     def knows(self, word: str) -> bool:
         """Whether any list has the word; what is too short or not made of letters is not doubted."""

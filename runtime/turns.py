@@ -214,7 +214,7 @@ class Turns:
         worst, found = "", 0
         for part in gate.parts(verdict.text):
             parse = await self.agent.processor.parse_message(UserMessage(part))
-            level = ALARMING.get((parse.get("safety") or {}).get("level"), 0)
+            level = ALARMING.get(str((parse.get("safety") or {}).get("level")), 0)
             if level > found:
                 worst, found = part, level
         return gate.Verdict(worst) if worst else verdict

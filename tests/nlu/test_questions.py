@@ -3,7 +3,8 @@
 import re
 import time
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Optional
 
 import numpy as np
 import pytest
@@ -52,6 +53,9 @@ def test_a_handful_of_pieces_none_empty(message: str) -> None:
         ("How much does it cost, and can I pay monthly, and where are you?", ["How much does it cost,", "and can I pay monthly,", "and where are you?"]),
         ("im on the pill and have eczema", ["im on the pill", "and have eczema"]),
         ("my tummy is still red 2 days later is that normal", ["my tummy is still red 2 days later", "is that normal"]),
+        ("tell me how it works, price, pain, how many", ["tell me how it works,", "price,", "pain,", "how many"]),
+        ("kindly tell procedure in detail and duration of one sitting", ["kindly tell procedure in detail", "and duration of one sitting"]),
+        ("what is the price and the downtime", ["what is the price", "and the downtime"]),
     ],
 )
 def test_several_questions_may_be_cut(message: str, parts: list[str]) -> None:
@@ -69,6 +73,7 @@ def test_several_questions_may_be_cut(message: str, parts: list[str]) -> None:
         "can you tell me how much it is",
         "i want to know if it hurts or not",
         "how often can i have it",
+        "hips, thighs and bum please",
         "when can i go back to the gym",
         "",
     ],
@@ -131,41 +136,59 @@ def test_a_long_message_is_cut_in_no_time(message: str) -> None:
 
 
 class TestSegments:
-    """Three intents; every piece is given its probabilities by hand."""
+    """Four intents; every piece is given its probabilities by hand, the same where it stands, by itself and by its words."""
 
-    CLASSES = ("ask_pain", "ask_price", "thank")
+    CLASSES = ("ask_pain", "ask_price", "ask_sun", "thank")
+    GROUPS = {"ask_pain": "treatment", "ask_price": "visiting", "ask_sun": "aftercare", "thank": "conversation"}
     NLP = staticmethod(lambda text: spacy.blank("en")(text))
 
-    def found(self, parts: Sequence[str], chances: dict[str, Sequence[float]], whole: Sequence[float]) -> list[tuple[str, str]]:
-        doc = self.NLP(" ".join(parts))
-        spans = segmentation.spans(doc, parts)
-        runs, table = segmentation.runs(doc, spans)
-        given = np.array([chances.get(run.text, whole) for run in runs]).reshape(len(runs), len(self.CLASSES))
-        questions = segmentation.segment(spans, table, given, np.array(whole), self.CLASSES, split_cost=2.0)
-        return [(q.text, self.CLASSES[q.intent]) for q in questions]
+    def found(
+        self, chances: dict[str, Sequence[float]], whole: Sequence[float], standing: Optional[dict[str, Sequence[float]]] = None
+    ) -> list[tuple[str, str]]:
+        """(text, intent) of what is asked likelier than not. `standing`: what pieces mean where they stand, if not the same."""
+        rows = np.log(np.array(list(chances.values())))
+        context = np.log(np.array([(standing or {}).get(piece, row) for piece, row in chances.items()]))
+        evidence = segmentation.Evidence(context, rows, rows, np.log(np.array(whole)), np.log(np.array(whole)))
+        questions = segmentation.segment(evidence, list(chances), self.CLASSES, self.GROUPS)
+        return [(q.text, self.CLASSES[q.intent]) for q in questions if q.confidence >= 0.5]
 
     def test_spans_cover_the_message(self) -> None:
         doc = self.NLP("does it hurt and whats the price")
         assert [s.text for s in segmentation.spans(doc, ["does it hurt", "and whats the price"])] == ["does it hurt", "and whats the price"]
 
     def test_two_sure_questions_are_two(self) -> None:
-        chances = {"does it hurt": (0.96, 0.02, 0.02), "and whats the price": (0.02, 0.96, 0.02)}
-        assert self.found(list(chances), chances, (0.5, 0.48, 0.02)) == [("does it hurt", "ask_pain"), ("and whats the price", "ask_price")]
+        chances = {"does it hurt": (0.96, 0.02, 0.01, 0.01), "and whats the price": (0.02, 0.96, 0.01, 0.01)}
+        assert self.found(chances, (0.5, 0.48, 0.01, 0.01)) == [("does it hurt", "ask_pain"), ("and whats the price", "ask_price")]
 
-    def test_a_piece_that_says_nothing_by_itself_joins_the_other(self) -> None:
-        chances = {"my tummy is sore": (0.9, 0.05, 0.05), "is that normal": (0.4, 0.35, 0.25)}
-        assert self.found(list(chances), chances, (0.9, 0.05, 0.05)) == [("my tummy is sore is that normal", "ask_pain")]
+    def test_three_are_three(self) -> None:
+        chances = {"price": (0.02, 0.96, 0.01, 0.01), "pain": (0.96, 0.02, 0.01, 0.01), "and the sun": (0.01, 0.02, 0.96, 0.01)}
+        assert [intent for _, intent in self.found(chances, (0.3, 0.4, 0.29, 0.01))] == ["ask_price", "ask_pain", "ask_sun"]
+
+    def test_a_piece_that_says_nothing_by_itself_belongs_to_the_other(self) -> None:
+        chances = {"it was sore": (0.9, 0.05, 0.03, 0.02), "is that normal": (0.3, 0.25, 0.25, 0.2)}
+        found = self.found(chances, (0.9, 0.05, 0.03, 0.02), {"is that normal": (0.85, 0.05, 0.05, 0.05)})
+        assert [intent for _, intent in found] == ["ask_pain"]
+        assert found[0][0] == "it was sore is that normal"
 
     def test_the_same_question_twice_is_one(self) -> None:
-        chances = {"does it hurt": (0.96, 0.02, 0.02), "is it sore": (0.96, 0.02, 0.02)}
-        assert [intent for _, intent in self.found(list(chances), chances, (0.97, 0.02, 0.01))] == ["ask_pain"]
+        chances = {"does it hurt": (0.96, 0.02, 0.01, 0.01), "is it sore": (0.96, 0.02, 0.01, 0.01)}
+        assert [intent for _, intent in self.found(chances, (0.97, 0.01, 0.01, 0.01))] == ["ask_pain"]
 
     def test_thanks_is_no_second_question(self) -> None:
-        chances = {"does it hurt": (0.96, 0.02, 0.02), "thanks a lot": (0.01, 0.01, 0.98)}
-        assert [intent for _, intent in self.found(list(chances), chances, (0.8, 0.05, 0.15))] == ["ask_pain"]
+        chances = {"does it hurt": (0.96, 0.02, 0.01, 0.01), "thanks a lot": (0.01, 0.005, 0.005, 0.98)}
+        assert [intent for _, intent in self.found(chances, (0.8, 0.03, 0.02, 0.15))] == ["ask_pain"]
 
-    def test_one_piece_is_the_whole(self) -> None:
-        assert self.found(["does it hurt"], {}, (0.9, 0.05, 0.05)) == [("does it hurt", "ask_pain")]
+    def test_courtesies_alone_ask_nothing(self) -> None:
+        chances = {"thanks": (0.01, 0.005, 0.005, 0.98), "cheers": (0.01, 0.005, 0.005, 0.98)}
+        assert self.found(chances, (0.01, 0.005, 0.005, 0.98)) == []
+
+    def test_the_weights_are_of_the_present_features(self) -> None:
+        assert len(segmentation.read_weights()[0]) == len(segmentation.FEATURES)
+
+    def test_weights_of_other_features_are_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "weights.yml").write_text("intercept: 0\nweights: {other: 1.0}\n")
+        with pytest.raises(ValueError, match="learn them again"):
+            segmentation.read_weights(tmp_path / "weights.yml")
 
     @pytest.mark.parametrize(
         ("before", "tokens", "best"),
@@ -183,7 +206,7 @@ class TestSegments:
         assert segmentation.with_context(np.array([0.1, 0.9]), ("a", "b"), "a", groups, 2).tolist() == [0.1, 0.9]
 
     def test_the_ranking_is_surest_first(self) -> None:
-        assert segmentation.ranking(np.array([0.2, 0.7, 0.1]), self.CLASSES, most=2) == [
+        assert segmentation.ranking(np.array([0.2, 0.7, 0.05, 0.05]), self.CLASSES, most=2) == [
             {"name": "ask_price", "confidence": 0.7},
             {"name": "ask_pain", "confidence": 0.2},
         ]

@@ -35,6 +35,19 @@ def read(nlp: Any, text: str) -> str:
         ("i have a fevar", "i have a fever"),
         ("lattex", "latex"),
         ("opning hours", "opening hours"),
+        ("doesithurt", "does it hurt"),
+        ("howmuchisit", "how much is it"),
+        ("canigotothegym", "can i go to the gym"),
+        ("stretchmarksonmythighs", "stretchmarks on my thighs"),
+        ("doyoutreatblackskin", "do you treat black skin"),
+        ("whatsthe price", "what is the price"),
+        ("goingonholiday nextweek", "going on holiday next week"),
+        ("sooo how muchhh is ittt", "so how much is it"),
+        ("PLEAAASE HELPPP", "please help"),
+        ("loooong", "long"),
+        ("hellooo", "hello"),
+        ("kitna paisa lagega", "how much money cost"),
+        ("abeg wetin be the price", "please what be the price"),
     ],
 )
 def test_typos(typed: str, meant: str, nlp: Any) -> None:
@@ -45,7 +58,8 @@ def test_typos(typed: str, meant: str, nlp: Any) -> None:
     "text",
     [
         "does it hurt", "my thighs and tummy", "is it safe for brown skin", "striae", "keloid", "needling", "isotretinoin", "roacutane", "humira", "metformin",
-        "pus and oozing", "scars", "numbing cream", "bum", "boobs", "i said no", "he saw the wound", "sore", "hips", "data",
+        "pus and oozing", "scars", "apixaban", "bodybuilding", "instagram", "numbing cream", "bum", "boobs",
+        "i said no", "he saw the wound", "sore", "hips", "data", "preop", "aftercare",
     ],
 )  # fmt: skip
 def test_right_words_stay(text: str, nlp: Any) -> None:

@@ -35,16 +35,16 @@ def measured(parser: Parser) -> dict[str, float]:
     [
         ("first_right", 0.88),
         ("top3_right", 0.96),
-        ("clean_right", 0.93),  # target 0.97: one of 45 messages is 2 points, and no two trainings are alike
-        ("foreign_not_answered", 0.90),
-        ("answerable_answered", 0.80),
+        ("clean_right", 0.95),  # target 0.97: one of 45 messages is 2 points, and no two trainings are alike
+        ("foreign_not_answered", 0.91),
+        ("answerable_answered", 0.84),
     ],
 )
 def test_reaches_the_target(measured: dict[str, float], figure: str, floor: float) -> None:
     assert measured[figure] >= floor
 
 
-@pytest.mark.parametrize(("figure", "ceiling"), [("refused", 0.045), ("extra_answers", 0.075)])
+@pytest.mark.parametrize(("figure", "ceiling"), [("refused", 0.042), ("extra_answers", 0.065)])
 def test_stays_below(measured: dict[str, float], figure: str, ceiling: float) -> None:
     assert measured[figure] <= ceiling
 

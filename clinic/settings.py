@@ -129,7 +129,6 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR / "static"
 WHITENOISE_USE_FINDERS = True  # served from where they lie: no collecting step that could be forgotten
 WHITENOISE_AUTOREFRESH = False
 

@@ -6,7 +6,7 @@ ask for one effect, which `actions.booking_form` carries out. Nothing is booked,
 
 import datetime as dt
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,7 @@ MOST_FAILS = 2
 STOPS_ALONE = (*answers.EMERGENCY, *answers.URGENT)
 PERSON = ("name", "phone", "email", "contact_by", "area")
 SKIPPABLE = ("phone", "email", "contact_by", "area", "call_time", "what", "reach")
+ENOUGH_SAID = 8  # words in which a complaint may say what it is about
 LONGEST_STORY = 2000  # characters of a complaint
 NO_QUESTION = {*TASKS, *answers.COURTESY, "nlu_fallback", "out_of_scope", "ask_capabilities"}
 
@@ -183,6 +184,7 @@ class _Desk:
         """Close the desk; what a second appointment can use is kept."""
         old = self.state
         self.state = _fresh("")
+        self.memory.offered = []  # a yes that comes later is no answer to something offered before
         if keep:
             self.state.update(person=old["person"], consent=old["consent"], skipped=[s for s in old["skipped"] if s in PERSON])
         self.done = True
@@ -269,12 +271,19 @@ class _Desk:
     def _hear_what(self) -> bool:
         if self._control():
             return False
-        self.do("add", reference=self.state["reference"], details={"words": self.text[:LONGEST_STORY]})
+        given = self._given()
+        self.state["person"].update(given)
+        details: Dict[str, Any] = {"words": self.text[:LONGEST_STORY], **({"contact": dict(self.state["person"])} if given else {})}
+        self.do("add", reference=self.state["reference"], details=details)
         return True
 
-    def _hear_reach(self) -> bool:
+    def _given(self) -> Dict[str, str]:
+        """The ways to reach somebody that stand in this message."""
         email, phone = contact.read_email(self.text), contact.read_phone(self.text, self.region)
-        given = {**({"email": email} if email else {}), **({"phone": phone.written} if phone else {})}
+        return {**({"email": email} if email else {}), **({"phone": phone.written} if phone else {})}
+
+    def _hear_reach(self) -> bool:
+        given = self._given()
         if not given:
             return False
         name = contact.find_name(contact.without_contact(self.text, self.region))
@@ -372,6 +381,8 @@ class _Desk:
     def _not_an_answer(self) -> Step:
         """Corrections, skipping, going back, asking why, a side question; else it was not understood."""
         asked = self.state["asked"]
+        if asked in SKIPPABLE and booking_words.SKIP.match(self.text):  # "no email" corrects nothing
+            return self._skip()
         if self._correct():
             return self.out()
         if booking_words.BACK.match(self.text) or self.intents == ["go_back"]:
@@ -438,7 +449,9 @@ class _Desk:
         names = [*(["skip"] if asked in SKIPPABLE else []), *(["call"] if self.state["task"] != "callback" else []), "stop"]
         choices = _listed([SAY[f"choice_{name}"] for name in names])
         buttons = [self.button({"call": "call_me"}.get(name, name)) for name in names]
-        self.messages.append(Message(self._fill(SAY["explain_fails"], help=help_text, choices=choices), [*self._menu(), *buttons][:8], {"type": "booking"}))
+        self.messages.append(
+            Message(self._fill(SAY["explain_fails"], help=help_text, choices=choices), list(dict.fromkeys([*self._menu(), *buttons]))[:8], {"type": "booking"})
+        )
         return self.out()
 
     def _menu(self) -> List[Tuple[str, str]]:
@@ -590,6 +603,8 @@ class _Desk:
         asked, person = self.state["asked"], self.state["person"]
         corrects = bool(booking_words.CORRECTS.search(self.text)) or self.intents == ["go_back"] or asked in ("confirm", "change")
         named = booking_words.field(self.text) if corrects else None
+        if asked in ("day", "part", "slot") and named in PERSON and not person.get(named):
+            return False  # nothing of the kind has been said yet, so nothing can be put right
         email, phone = contact.read_email(self.text), contact.read_phone(self.text, self.region)
         if email and asked != "email" and asked in ("confirm", "change", *PERSON):
             return self._set("email", email)
@@ -915,12 +930,16 @@ class _Desk:
             return True
         preferred = self._prefer()
         found = self._wish()
+        if isinstance(found, Wish):
+            found = self._among_shown(found)
         if isinstance(found, Unclear):
             hour = self._hour_of_shown()
             if hour is not None:
                 self._choose(hour)
                 return True
-        if booking_words.NO.match(self.text) or (booking_words.OTHERS.search(self.text) and not isinstance(found, Wish)):
+        if booking_words.NO.match(self.text) or (
+            booking_words.OTHERS.search(self.text) and not isinstance(found, Wish) and not (isinstance(found, Unclear) and found.choices)
+        ):
             return self._others(self.text)
         if isinstance(found, Unclear):
             if "?" in self.text and self._digressing():
@@ -940,6 +959,20 @@ class _Desk:
             self._look()
             return True
         return False
+
+    def _among_shown(self, found: Wish) -> Wish:
+        """ "wed" while days of the week after next are on show means the Wednesday on show, not the coming one."""
+        days = sorted({offers.start_of(s).date() for s in self.state["shown"]}) if self.state["asked"] == "day" else []
+        dates = found.options[0].dates if len(found.options) == 1 else ()
+        if (
+            len(dates) != 1
+            or dates[0][0] != dates[0][1]
+            or dates[0][0] in days
+            or re.search(r"\d|\b(?:this|next|coming|today|tomorrow|week)\b", self.text, re.I)
+        ):
+            return found
+        same = [day for day in days if day.weekday() == dates[0][0].weekday()]
+        return replace(found, options=(replace(found.options[0], dates=((same[0], same[0]),)),)) if len(same) == 1 else found
 
     def _whole(self, said: str) -> str:
         """The wish that was asked back, with the answer in place of what was unclear: "next friday after 5" and "Friday 3 April 2026"."""
@@ -1316,7 +1349,7 @@ class _Desk:
             self.messages[-1].data["forget"] = []
             self.finish(keep=False)
         elif kind == "requested" and self.state["task"] in FOR_EVERYBODY:
-            self._taken_up(result)
+            self._taken_up(effect, result)
         elif kind == "requested":
             self._requested(result)
         elif kind == "cancelled":
@@ -1340,7 +1373,7 @@ class _Desk:
         unsure = effect.name in ("book", "move", "cancel", "request", "add", "erase")
         self.ask("retry", [self.button("again"), self.button("stop")], self._fill(SAY["no_records_unsure" if unsure else "no_records"]))
 
-    def _taken_up(self, result: Result) -> None:
+    def _taken_up(self, effect: Effect, result: Result) -> None:
         """A complaint or an erasure has a reference and a due day."""
         due = day_text(dt.date.fromisoformat(result["due"]))
         self.say(f"{self.state['task']}_done", reference=result["shown"], due=due)
@@ -1348,7 +1381,7 @@ class _Desk:
             self.finish()
             return
         self.state.update(reference=result["reference"], half=result["shown"])
-        if len(self.text.split()) < 8 and "what" not in self.state["skipped"]:
+        if len(str(effect.data["details"].get("words") or "").split()) < ENOUGH_SAID and "what" not in self.state["skipped"]:
             self._put("what")
         else:
             self._noted()

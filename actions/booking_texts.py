@@ -164,7 +164,7 @@ SAY: Dict[str, str] = {
     "where_check": "We were looking for your appointment.",
     "where_complaint": "You were telling us about something that went wrong.",
     "where_erasure": "You asked to have your data deleted; nothing has been deleted yet.",
-    "told_team": "I have told our team as well: a person reads this chat and can answer you here. Reference: {reference}. {open_now}",
+    "told_team": "I have told our team as well: a person reads this chat and can answer you here. Reference: {reference}.",
     "complaint_done": "I am sorry that something went wrong. Your complaint has the reference {reference}. A person from our team answers by {due}.\n"
     "If it is about your skin or health after a treatment, tell me what you see and I will say whom to call.",
     "complaint_noted": "Thank you. Our team has it under the reference {reference}. You can also call {phone}.",

@@ -618,3 +618,56 @@ def test_what_is_no_yes(text: str) -> None:
 
 def test_nothing_free_at_all() -> None:
     assert offer([], Wish()).kind == "none"
+
+
+async def test_a_weekday_means_the_one_on_show(desk: Desk) -> None:
+    await desk.say("book an appointment the week after next please", "book_consultation")
+    assert "Thu 9 Apr" in desk.buttons
+    said = await desk.say("thurs")
+    assert "9 April" in said and "26 March" not in said
+
+
+async def test_a_way_to_be_reached_is_skipped_not_corrected(desk: Desk) -> None:
+    await desk.say("I want to book thursday 2 april at 10:30", "book_consultation")
+    for text in ("yes", "Ada", "07400 123456"):
+        await desk.say(text)
+    assert "contact you" in await desk.say("no email")
+    await desk.say("book", "book_consultation")
+
+
+async def test_no_field_is_put_right_before_it_was_given(desk: Desk) -> None:
+    await desk.say("book", "book_consultation")
+    said = await desk.say("no email please")
+    assert "e-mail address?" not in said
+
+
+async def test_a_complaint_is_written_down_with_the_first_message(desk: Desk) -> None:
+    said = await desk.say("i want to make a complaint", "make_complaint")
+    assert "QRST-VWXY" in said and "what went wrong" in said
+    said = await desk.say("the nurse was late and rude, write to ada@example.com", "react_negative")
+    assert "Thank you" in said and not desk.open
+    assert [kind for kind, _ in desk.records.requests] == ["complaint", "added"]
+    assert desk.records.requests[1][1]["contact"] == {"email": "ada@example.com"}
+
+
+async def test_a_complaint_that_says_it_all_is_not_asked_again(desk: Desk) -> None:
+    said = await desk.say("your nurse burnt me last week and nobody answers the phone, i want to complain", "make_complaint")
+    assert "reach you" in said and "what went wrong in" not in said
+    assert "Thank you" in await desk.say("skip", "skip")
+
+
+@pytest.mark.parametrize(("answer", "kind"), [("Yes, delete it", "erased"), ("no", "kept"), ("Ask the team", "asked")])
+async def test_deleting_asks_first(answer: str, kind: str, desk: Desk) -> None:
+    assert "cannot be undone" in await desk.say("delete my data", "delete_my_data")
+    assert not desk.records.erased and not desk.records.requests
+    said = await desk.say(answer)
+    assert (desk.records.erased != [], [k for k, _ in desk.records.requests]) == (kind == "erased", ["erasure"] if kind == "asked" else [])
+    assert {"erased": "is deleted", "kept": "Nothing has been deleted", "asked": "reference is"}[kind] in said
+    assert any("forget" in data for data in desk.data) == (kind == "erased")
+
+
+async def test_a_person_is_called_from_within_a_booking_which_goes_on(desk: Desk) -> None:
+    await desk.say("I want to book thursday 2 april at 10:30", "book_consultation")
+    said = await desk.say("can i speak to a human", "request_human")
+    assert "I have told our team" in said and desk.open and len(desk.records.handoffs) == 1
+    assert "I have told our team" not in await desk.say("i want a human", "request_human")

@@ -3,7 +3,8 @@
 Run as `python -m tests.runtime.forked MODEL`; obeys lines on standard input, `start PORT {json}` and `exit`, and prints `started PID`.
 `json`: environment of the child, and under "faults" what its actions do: `slow` (seconds before and after the effect), `hang`, `fail`, `limit` (seconds an
 action may take), `effects` (an SQLite file in which an action books under its idempotency key), `clock` (seconds by which the wall clock is wrong), `loading`
-(seconds that the start takes), `humble` (no right to write to read-only files, which root has), `replies` ({message: [arguments of utter_message]}).
+(seconds that the start takes), `die` ([n, text]: see tests/runtime/dying.py),
+`humble` (no right to write to read-only files, which root has), `replies` ({message: [arguments of utter_message]}).
 """
 
 import asyncio
@@ -85,6 +86,10 @@ def serve(model: Path, port: int, options: Dict[str, Any], agent: Any) -> None:
     disturb(agent, faults)
     if faults.get("humble"):
         humble()
+    if faults.get("die"):
+        from tests.runtime import dying
+
+        dying.prepare(*faults["die"])
     if "clock" in faults:
         right = time.time
         time.time = lambda: right() + faults["clock"]

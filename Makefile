@@ -2,7 +2,7 @@
 PYTHON3 ?= python3
 PY := .venv/bin/python
 
-.PHONY: run chat test test-browser pictures check train report bench lock prepare prepare-dev
+.PHONY: run chat test test-browser pictures check train retrain report bench lock prepare prepare-dev
 
 run: prepare          ## prepare, train if needed, start every part on loopback (REST=1 also opens the plain rest channel)
 	@$(PYTHON3) widget/prepare.py || echo "The website's chat could not be built; everything else runs."
@@ -33,6 +33,9 @@ check: prepare-dev    ## lint, types and the quick tests
 
 train: prepare        ## train if data, vocabulary or components changed
 	@$(PY) -m nlu.train
+
+retrain: prepare      ## train with what was changed and say what is understood better and worse than before
+	@$(PY) -m nlu.retrain
 
 report: train         ## NLU report with pictures in var/report/
 	@$(PY) -m nlu.report

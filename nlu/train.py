@@ -16,7 +16,7 @@ MODELS = ROOT / "var" / "models"
 NOT_LEARNT = (
     *("sources.yml", "contraindications.yml", "screening.yml", "signs.yml", "messages.yml", "banned_claims.yml"),
     *("train.py", "report.py", "__main__.py", "segmentation.py", "questions.py", "fallback.py", "patterns.py", "entities.py", "context.py"),
-    *("red_flags.py", "safety.py", "alarm.py", "safety_report.py"),
+    *("red_flags.py", "safety.py", "alarm.py", "safety_report.py", "retrain.py"),
 )
 
 

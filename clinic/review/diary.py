@@ -41,7 +41,7 @@ def entries(first: dt.date, last: dt.date) -> Dict[dt.date, List[Entry]]:
     found: Dict[dt.date, List[Entry]] = {first + dt.timedelta(days=n): [] for n in range((last - first).days + 1)}
     for row in rows.order_by("starts", "practitioner"):
         row.name = str(((row.booking.contact if row.booking else None) or {}).get("name") or "")  # type: ignore[attr-defined]
-        row.over = row.ends < timezone.now()  # type: ignore[attr-defined]
+        row.over, row.begun = row.ends < timezone.now(), row.starts < timezone.now()  # type: ignore[attr-defined]
         found.setdefault(wall(row.starts, zone).date(), []).append(row)
     return found
 

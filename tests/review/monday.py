@@ -25,7 +25,7 @@ def staff() -> None:
         one.groups.add(Group.objects.get(name=name))
 
 
-def written(events: Events) -> None:
+def written(events: Events, hostile: str = HOSTILE) -> None:
     """What the bot heard."""
     now = time.time()
     events.rows(many(90, seed=7, now=now - 7200, days=20))
@@ -67,10 +67,10 @@ def written(events: Events) -> None:
         ),
     ]
     events.add("web:berenike", booking, now - 5400)
-    events.add("web:hostile", [*START, *turn(HOSTILE, "nlu_fallback", "I am not sure I understood.", confidence=0.2, by="action_clarify")], now - 4000)
+    events.add("web:hostile", [*START, *turn(hostile, "nlu_fallback", "I am not sure I understood.", confidence=0.2, by="action_clarify")], now - 4000)
 
 
-def recorded() -> None:
+def recorded(hostile: str = HOSTILE) -> None:
     """What the clinic's records hold."""
     now = timezone.now()
     handoffs.raise_handoff(
@@ -82,14 +82,14 @@ def recorded() -> None:
         "u",
     )
     handoffs.raise_handoff("web:waiting", "Asked for a person", "normal", "Takes isotretinoin.", None, "w")
-    handoffs.raise_handoff("web:hostile", HOSTILE, "normal", HOSTILE, {"name": HOSTILE, "phone": "=1+1", "email": "x@x.example"}, "h")
+    handoffs.raise_handoff("web:hostile", hostile, "normal", hostile, {"name": hostile, "phone": "=1+1", "email": "x@x.example"}, "h")
     models.Handoff.objects.filter(urgency="urgent").update(created=now - dt.timedelta(minutes=50))
     free = bookings.free_slots(Wishes(every_practitioner=True), now)
-    for number, name in ((0, "Berenike Unseen"), (3, "Tove Ålund"), (8, HOSTILE)):
+    for number, name in ((0, "Berenike Unseen"), (3, "Tove Ålund"), (8, hostile)):
         made = bookings.book(f"web:b{number}", free[number], {"name": name, "phone": "07400 654321", "email": "b@mail.example"}, None, f"b{number}", now)
         assert isinstance(made, Booking)
     bookings.block(free[0].practitioner, free[0].start + dt.timedelta(days=7), free[0].end + dt.timedelta(days=7), "training", "manager", now)
-    requests.open_request("web:waiting", "complaint", {"words": HOSTILE, "contact": {"name": "Ottoline Grave", "phone": "020 7946 0000"}}, "c", now)
+    requests.open_request("web:waiting", "complaint", {"words": hostile, "contact": {"name": "Ottoline Grave", "phone": "020 7946 0000"}}, "c", now)
     requests.open_request("web:berenike", "erasure", {"contact": {"name": "Berenike Unseen", "email": "b@mail.example"}}, "e", now)
     wish: dict[str, Any] = bookings.wish(free[14], {"name": "Ottoline Grave", "phone": "020 7946 0000"}, None)
     requests.open_request("web:waiting", "booking", wish, "b", now)

@@ -260,19 +260,37 @@ class Desk:
                 row = await self.store.run(lambda c: post.next_arrival(c, conversation))
                 continue
             async with self._at_once:
-                result = await self._handle(conversation, row, able)
+                result, parts = await self._worked_off(conversation, row, able)
             if result.again:
                 row = await self.store.run(partial(post.postpone, row=row, due=time.time() + TURN_RETRIES[row.tries]))
                 continue
-            parts = render(result.said, able)
             letters = [post.Letter(post.digest("bot", row.event, str(n)), part.to_json()) for n, part in enumerate(parts)]
             row = await self.store.run(partial(post.finish, row=row, letters=letters, changes=result.changes, now=time.time()))
             if letters:
                 self.wake("out", conversation)
 
-    async def _handle(self, conversation: str, row: Any, able: Capability) -> Result:
-        """What one message causes. Never raises for what a person or platform can send."""
-        update = Update.from_json(row.content)
+    async def _worked_off(self, conversation: str, row: Any, able: Capability) -> Tuple[Result, List[Part]]:
+        """What one message causes, and how it looks. Raises StoreUnavailable only: a fault of ours must not silence a person for ever."""
+        try:
+            update = Update.from_json(row.content)
+        except (ValueError, TypeError):
+            logger.error("a stored message is unreadable; the person was told")
+            failed = Result([Bubble(notice("failed"))])
+            return failed, render(failed.said, able)
+        try:
+            result = await self._handle(conversation, row, able, update)
+            return result, render(result.said, able)
+        except StoreUnavailable:
+            raise
+        except Exception as error:
+            logger.error("a message could not be worked off: %s", type(error).__name__, exc_info=error)
+            if row.tries < len(TURN_RETRIES):
+                return Result(again=True), []
+            failed = Result([Bubble(notice("failed"))])
+            return failed, render(failed.said, able)
+
+    async def _handle(self, conversation: str, row: Any, able: Capability, update: Update) -> Result:
+        """What one message causes."""
         person = await self.store.run(lambda c: post.person(c, conversation))
         platform = self.platforms[conversation.partition(":")[0]]
         if update.kind == "group":
@@ -332,8 +350,11 @@ class Desk:
     async def _introduced(self, result: Result, able: Capability, person: Mapping[str, Any], words: str) -> Result:
         """Who speaks and what is kept, before the first answer of all; after an alarm it waits for the next one."""
         if person["greeted"] is None and result.said and not await self._alarming(words):
-            result.said.insert(0, Bubble(greeting.first_words(settings.keep_conversations_days(), able.stop[0])))
-            result.changes["greeted"] = time.time()
+            try:
+                result.said.insert(0, Bubble(greeting.first_words(settings.keep_conversations_days(), able.stop[0])))
+                result.changes["greeted"] = time.time()
+            except Exception as error:  # clinic.yml was never readable: the answer is worth more
+                logger.error("the first words could not be written: %s", type(error).__name__)
         return result
 
     async def _meant(self, update: Update, able: Capability) -> Tuple[Optional[str], str]:

@@ -25,7 +25,7 @@ from runtime.settings import (
 
 logger = logging.getLogger(__name__)
 
-LARGEST_REQUEST = 20_000  # bytes; a platform's batch of messages is smaller
+LARGEST_REQUEST = 20_000  # bytes; the platforms' webhooks take more, see channels/capabilities.yml
 SLOWEST_REQUEST = 60  # seconds
 SLOWEST_SENDER = 15  # seconds for a request to arrive whole
 TIDY_EVERY = 3600.0  # seconds between deletions of what is past its retention

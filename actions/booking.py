@@ -962,7 +962,8 @@ class _Desk:
 
     def _among_shown(self, found: Wish) -> Wish:
         """ "wed" while days of the week after next are on show means the Wednesday on show, not the coming one."""
-        days = sorted({offers.start_of(s).date() for s in self.state["shown"]}) if self.state["asked"] == "day" else []
+        menu = [read(said, self.now, self._order(), self._hours()) for _, said in self.state["menu"]] if self.state["asked"] == "day" else []
+        days = [wish.options[0].dates[0][0] for wish in menu if isinstance(wish, Wish) and wish.options and wish.options[0].dates]
         dates = found.options[0].dates if len(found.options) == 1 else ()
         if (
             len(dates) != 1

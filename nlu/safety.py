@@ -56,7 +56,8 @@ class Thresholds:
     unsaid: float = 0.05  # what the whole message says then, at most
     known: float = 0.85  # cosine from which a known message is recognised
     margin: float = 0.06  # by which it must be nearer than the nearest harmless one
-    backed: float = 0.3  # classifier's chance of any danger beside signs that a rule joins into a graver level
+    backed_emergency: float = 0.3  # classifier's chance of danger with which the sign of an emergency is enough
+    backed_urgent: float = 0.5  # … of any symptom reported, with which an urgent sign is
     heard: float = 0.1  # classifier's chance that is worth telling beside an alarm
     alike: float = 0.7  # cosine that is worth telling beside an alarm
 
@@ -138,15 +139,16 @@ def judge(pieces: Sequence[Piece], found: Sequence[Found], table: Table, limits:
     together = combined(standing, table)
     signs = count_signs(found, together)
     danger = max((p.chances.get("emergency", 0.0) + p.chances.get("urgent", 0.0) for p in pieces), default=0.0)
+    any_report = max((sum(p.chances.get(level, 0.0) for level in PHYSICAL) for p in pieces), default=0.0)
+    backed = {"emergency": danger >= limits.backed_emergency, "urgent": any_report >= limits.backed_urgent}
     for level in alarm.ALARMING:
         chance = alarm.chance(level, pieces, signs)
-        # Signs that a clinical rule joins into a graver level (fever and spreading redness) are not left to weights.
-        ruled = level in together and danger >= limits.backed
+        # A sign in the words of somebody who is reporting a symptom is not left to weights, nor are signs that a clinical rule joins.
+        ruled = backed.get(level, False) and level in signs and (signs[level].standing > 0 or signs[level].combined)
         if ruled or chance >= alarm.read_weights()[level].enough:
             fired += _reasons(level, pieces, standing, together, limits) or [_weighed(level, pieces, chance)]
     for level in LESSER:
         fired += _by_chance(level, pieces, limits) + _by_memory(level, pieces, limits)
-    any_report = max((sum(p.chances.get(level, 0.0) for level in PHYSICAL) for p in pieces), default=0.0)
     if any_report >= limits.mild and not any(f.level in ("emergency", "urgent") for f in fired):
         fired += _by_signs("mild", standing, together)
     level = next((name for name in LEVELS if any(f.level == name for f in fired)), NONE)

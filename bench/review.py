@@ -80,7 +80,7 @@ def main(count: int) -> None:
     print(f"ingested in {ingested:.0f} s, tallied in {tallied:.1f} s", flush=True)
     user = User.objects.create_user("bench", is_staff=True)
     user.groups.add(Group.objects.get(name="manager"))
-    client = Client()
+    client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(user)
     words = {
         "since": f"{time.strftime('%Y-%m-%d', time.gmtime(time.time() - 25 * 86400))}",

@@ -91,6 +91,7 @@ class Talk(models.Model):
             models.Index(fields=["-ended"], condition=Q(handed=True), name="talk_handed"),
             models.Index(fields=["lowest", "-ended"], name="talk_lowest"),
             models.Index(fields=["dice"], name="talk_dice"),
+            models.Index(fields=["started"], name="talk_started"),
         ]
         permissions = [
             ("sort_talk", "Can assign, note, tag and mark as reviewed"),
@@ -122,7 +123,11 @@ class Message(models.Model):
     class Meta:
         ordering = ["event"]
         constraints = [models.UniqueConstraint(fields=["generation", "event"], name="message_once")]
-        indexes = [models.Index(fields=["intent", "-talk"], condition=~Q(intent=""), name="message_intent")]
+        indexes = [
+            # Whole indexes: SQLite uses one with a condition only where the query repeats it with the very constant.
+            models.Index(fields=["intent", "-talk"], name="message_meaning"),
+            models.Index(fields=["at"], name="message_at"),
+        ]
 
 
 class Note(models.Model):

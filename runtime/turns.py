@@ -32,6 +32,7 @@ LONGEST_TURN = 40.0  # seconds; actions give up much sooner
 ATTEMPTS = 6  # of a turn whose conversation another process changed meanwhile
 STAFF_READ_WITHIN = 600.0  # seconds without a word from staff after which somebody who writes is told that their words are kept
 ANSWERS = "action_answer"  # the action that answers what the guard found
+FORGETS = "action_forget_records"
 GRAVE, URGENT = ("emergency", "crisis"), ("urgent",)
 ALARMING = {"urgent": 1, "crisis": 2, "emergency": 3}  # levels of the safety guard that an over-long message is searched for
 MOST_WAITING = 500  # turns in this process before people are asked to come back
@@ -235,8 +236,14 @@ class Turns:
         return Answer(turn.replies, "failed")
 
     async def erase(self, conversation: str) -> int:
-        """Delete a conversation between two turns; the number of events deleted. Raises StoreUnavailable."""
+        """Delete a conversation between two turns, what the records hold of it first; the number of events deleted. Raises StoreUnavailable."""
         async with self.agent.lock_store.lock(conversation):
+            message = {"message_id": uuid.uuid4().hex, "intent": {}, "entities": []}
+            tracker = {"sender_id": conversation, "slots": {}, "latest_message": message, "events": [], "paused": False, "active_loop": {}}
+            try:
+                await self.agent.action_endpoint.request(json={"next_action": FORGETS, "sender_id": conversation, "tracker": tracker, "domain": {}})
+            except TurnAborted:
+                raise StoreUnavailable("the records cannot be reached") from None
             return int(await self.store.erase(conversation))
 
 

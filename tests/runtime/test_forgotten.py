@@ -56,6 +56,17 @@ async def test_a_chat_is_deleted_on_its_persons_word(site: Site, clinic: Path) -
     assert len(await site.say(port, "a", "does it hurt", "m7")) >= 1 and site.stored("a") == ["m7"]
 
 
+async def test_the_button_of_the_chat_deletes_the_records_too(site: Site, clinic: Path) -> None:
+    port = await site.start()
+    await site.say(port, "a", "can i do the suitability check", "m1")
+    await site.say(port, "a", "yes", "m2")
+    await site.say(port, "a", f"34, and my {MARKER} aunt had keloids", "m3")
+    assert rows(clinic, "SELECT count(*) FROM clinic_consent") == [(1,)]
+    assert (await site.post(port, "/erase/rest:a"))[0] == 200
+    assert planted(site.folder) == [] and rows(clinic, "SELECT count(*) FROM clinic_consent") == [(0,)]
+    assert rows(clinic, "SELECT count(*) FROM clinic_receipt") == [(1,)]
+
+
 async def test_what_belongs_to_an_appointment_stays_with_a_due_day(site: Site, clinic: Path) -> None:
     port = await site.start()
     for number, text in enumerate(["book me in please", "any day", "the first one", "the first one", "the first one", "yes", f"{MARKER}", "07400 123456"]):

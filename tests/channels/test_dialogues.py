@@ -75,8 +75,8 @@ class Phone:
 
 
 def meaning(heard: list[Heard]) -> list[str]:
-    """The words of an answer without what only some channels show: who speaks, where it comes from, how to choose."""
-    text = folded(words([h for h in heard if h.text]))
+    """The words of an answer without what only some show: who speaks, where it comes from, how to choose, and the reference of each one's own."""
+    text = re.sub(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b", "…", folded(words([h for h in heard if h.text])))
     text = re.sub(r"This is the assistant of .*? Call \d+\.", "", text, flags=re.S)
     lines = [line for line in text.splitlines() if not re.match(r"\d+\. |Sources?: |I can only read typed words", line) and line != HOW_TO_CHOOSE]
     return " ".join(lines).split()

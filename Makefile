@@ -2,7 +2,7 @@
 PYTHON3 ?= python3
 PY := .venv/bin/python
 
-.PHONY: run chat test test-browser pictures check train retrain report bench lock prepare prepare-dev
+.PHONY: run chat test test-browser test-long pictures check train retrain report bench lock prepare prepare-dev
 
 run: prepare          ## prepare, train if needed, start every part on loopback (REST=1 also opens the plain rest channel)
 	@$(PYTHON3) widget/prepare.py || echo "The website's chat could not be built; everything else runs."
@@ -13,11 +13,14 @@ chat: prepare         ## the same assistant in the terminal
 	@$(PY) -m channels.terminal
 
 test: check train     ## everything; the quick tests have run first, and those that share the clinic's records apart from each other
-	@$(PY) -m pytest -m "slow and not model and not browser"
-	@$(PY) -m pytest -m "model and not browser" tests/conversations tests/nlu tests/test_dialogue_policies.py
-	@$(PY) -m pytest -m "model and not browser" tests/channels tests/runtime
+	@$(PY) -m pytest -m "slow and not model and not browser and not long"
+	@$(PY) -m pytest -m "model and not browser and not long" tests/conversations tests/nlu tests/test_dialogue_policies.py
+	@$(PY) -m pytest -m "model and not browser and not long" tests/channels tests/runtime
 	@$(PY) -m pytest -m browser tests/review
 	@$(PY) -m pytest -m browser tests/widget
+
+test-long: prepare-dev train ## what takes minutes to prove by mass
+	@$(PY) -m pytest -m long
 
 test-browser: prepare-dev train ## the clinic's page and its chat in Chromium
 	@$(PY) -m pytest -m browser tests/widget
@@ -29,7 +32,7 @@ check: prepare-dev    ## lint, types and the quick tests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest -m "not model and not slow and not browser"
+	@$(PY) -m pytest -m "not model and not slow and not browser and not long"
 
 train: prepare        ## train if data, vocabulary or components changed
 	@$(PY) -m nlu.train

@@ -226,6 +226,7 @@ def test_a_receptionists_monday_takes_less_than_five_minutes(enter: Callable[...
     tab.locator("#write").press("Control+Enter")
     expect(tab.locator("#said .staff")).to_contain_text(["Please wait with it"])
     tab.get_by_role("button", name="Done, hand back").click()
+    expect(tab.get_by_text("The assistant answers again")).to_be_visible()
     # five conversations are marked, by keys alone
     tab.keyboard.press("i")
     expect(tab.get_by_role("heading", name="Inbox", level=1)).to_be_visible()

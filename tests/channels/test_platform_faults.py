@@ -79,7 +79,7 @@ async def test_a_repetition_during_the_turn(own: House) -> None:
     assert own.turns(f"whatsapp:{me}") == ["what does it cost?"] and answers(own, "whatsapp", me) == 1
 
 
-@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.long)])
 async def test_two_processes_share_the_work_and_keep_the_order(own: House, kind: str, request: pytest.FixtureRequest) -> None:
     if kind == "postgres":
         own.database = own.environment["STRIA_CONVERSATIONS_DB"] = request.getfixturevalue("database")
@@ -122,7 +122,7 @@ async def test_two_hundred_people_at_once(own: House) -> None:
         assert "computer program" in heard[0].text and "£140" in heard[-1].text  # in their order
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "hang", pytest.param("drop", marks=pytest.mark.slow), "401"])
+@pytest.mark.parametrize("fault", ["429", *(pytest.param(fault, marks=pytest.mark.long) for fault in ("500", "hang", "drop", "401"))])
 async def test_one_platform_down_delays_nobody_else(own: House, fault: str) -> None:
     await own.open()
     victims = [own.somebody("whatsapp") for _ in range(12)]

@@ -10,7 +10,7 @@ import pytest
 from tests.databases import sqlite_template  # noqa: F401
 from tests.runtime.site import Parent, Site
 
-pytestmark = [pytest.mark.model, pytest.mark.slow]
+pytestmark = [pytest.mark.model, pytest.mark.long]
 TALK = ["book me in please, my name is Ada, 07400 123456, ada@example.com", "any day", "the first one", "the first one", "the first one", "yes", "call", "hips"]
 YES = "yes, book it"
 

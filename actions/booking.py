@@ -944,10 +944,11 @@ class _Desk:
         if isinstance(found, Unclear):
             if "?" in self.text and self._digressing():
                 return False
-            self.state["fails"] += 1
-            if self.state["fails"] >= MOST_FAILS:
-                self.state["fails"] -= 1
-                return False
+            if not found.choices or self.state["half"]:  # what can be read in two ways was understood, the first time running
+                self.state["fails"] += 1
+                if self.state["fails"] >= MOST_FAILS:
+                    self.state["fails"] -= 1
+                    return False
             self._choices(found)
             return True
         if isinstance(found, Wish):

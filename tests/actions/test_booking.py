@@ -287,6 +287,12 @@ async def test_a_wish_to_cancel_is_no_name(desk: Desk) -> None:
     assert "Nothing was booked" in said
 
 
+async def test_a_wish_that_can_be_read_in_two_ways_is_asked_back_even_after_a_failed_answer(desk: Desk) -> None:
+    await desk.say("book a consultation", "book_consultation")
+    await desk.say("k")
+    assert "Do you mean Friday 27 March 2026 or Friday 3 April 2026?" in await desk.say("next friday morning pls")
+
+
 async def test_two_failed_answers_explain_and_offer_a_way_out(desk: Desk) -> None:
     await desk.say("book thursday 2 april at 10:30", "book_consultation")
     await desk.say("yes")

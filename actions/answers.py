@@ -1,13 +1,12 @@
 """Which answers a message gets, in which order, and how they read: pure functions from what was asked to what is said."""
 
-import re
-import string
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from actions.knowledge import Answer, Knowledge
+from knowledge.facts import fill
+from knowledge.library import Answer, Knowledge
+from knowledge.parsed import MOST_ANSWERS
 
-MOST_ANSWERS = 3
 MOST_BUTTONS = 3
 
 EMERGENCY = ("report_emergency", "express_crisis")  # answered alone: nothing may distract from the number to call
@@ -99,29 +98,6 @@ def additions(answer: Answer, known: Known) -> List[Any]:
     weight = {"condition": 0, "medicine": 0, "allergen": 0, "skin_tone": 1}
     fitting.sort(key=lambda a: min(weight.get(key, 2) for key in a.when))
     return fitting[:2]
-
-
-class _Strict(string.Formatter):
-    """`{variable}` substitution that fails on a name nobody defined."""
-
-    def get_value(self, key: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        if not isinstance(key, str) or key not in kwargs:
-            raise KeyError(f"The answer names the variable {key!r}, which clinic.yml does not give.")
-        return kwargs[key]
-
-
-_OPENS_A_SENTENCE = re.compile(r"(^|\n|[.!?] )\{(\w+)\}")
-
-
-def fill(text: str, facts: Mapping[str, str]) -> str:
-    """Put the clinic's facts into `text`: a fact that opens a sentence gets a capital, a full stop it brings is not doubled."""
-
-    def capital(match: Any) -> str:
-        fact = facts.get(match[2], match[0])
-        return match[1] + (fact[:1].upper() + fact[1:]).replace("{", "{{").replace("}", "}}") if match[2] in facts else match[0]
-
-    filled = _Strict().vformat(_OPENS_A_SENTENCE.sub(capital, text), (), facts)
-    return filled.replace("..", ".").replace(". .", ".").strip()
 
 
 def source_rows(keys: Iterable[str], knowledge: Knowledge) -> List[Dict[str, Any]]:

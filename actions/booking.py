@@ -11,14 +11,15 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from zoneinfo import ZoneInfo
 
 from actions import answers, booking_words, contact, conversation, offers
-from actions.answers import Message, fill
+from actions.answers import Message
 from actions.booking_texts import BUTTONS, CARD, CONTACT_BY, LABELS, PAYLOADS, QUESTIONS, SAY
-from actions.facts import DAYS
-from actions.knowledge import Knowledge
 from actions.memory import Memory
 from actions.when import HOURS, read
 from actions.wish import Unclear, Wish, day_text, describe
 from clinic.references import read_reference
+from knowledge import parsed
+from knowledge.facts import DAYS, fill
+from knowledge.library import Knowledge
 
 SLOT = "booking"
 RETURN_AFTER = dt.timedelta(hours=4)
@@ -121,7 +122,7 @@ def resume(state: State, effect: Effect, result: Result, memory: Memory, knowled
 def opens(parse: Mapping[str, Any], knowledge: Knowledge, now: dt.datetime) -> bool:
     """Whether a message that was taken for a bare answer, or not understood, asks for a time all the same: "book thursday 2 april at 10:30"."""
     text = str(parse.get("text") or "")
-    if text.startswith("/") or not booking_words.BOOK.search(text) or not set(conversation.asked(parse)) <= {"inform", "nlu_fallback", "out_of_scope"}:
+    if text.startswith("/") or not booking_words.BOOK.search(text) or not set(parsed.asked(parse)) <= {"inform", "nlu_fallback", "out_of_scope"}:
         return False
     found = _Desk(None, parse, Memory(), knowledge, now)._wish()
     return isinstance(found, (Wish, Unclear)) and not (isinstance(found, Wish) and found.free)
@@ -147,7 +148,7 @@ class _Desk:
         self.now = now.astimezone(zone)
         self.region = str(self.clinic["clinic"]["country"])
         self.text = "" if str(parse.get("text") or "").startswith("/") else " ".join(str(parse.get("text") or "").split())
-        self.intents = conversation.asked(parse)
+        self.intents = parsed.asked(parse)
         self.messages: List[Message] = []
         self.effect: Optional[Effect] = None
         self.done = False

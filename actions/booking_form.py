@@ -11,8 +11,9 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions import booking, conversation, handoff, safety, screening
 from actions.booking import Effect, Result, Step
 from actions.dialogue import ClinicAction, apology, say
-from actions.knowledge import LIBRARY
 from actions.memory import SLOT, Memory
+from knowledge import parsed
+from knowledge.library import LIBRARY
 
 logger = logging.getLogger(__name__)
 FORM = "booking_form"
@@ -33,7 +34,7 @@ class ValidateBookingForm(ClinicAction):
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         """As every action, but a failure keeps the form and its answers, and is not taken for silence."""
         try:
-            if safety.level(tracker.latest_message) in safety.ALARMING:  # the form answers danger itself and keeps its place
+            if parsed.level(tracker.latest_message) in parsed.ALARMING:  # the form answers danger itself and keeps its place
                 await safety.raise_alarm(tracker.latest_message, tracker.sender_id, str(tracker.latest_message.get("message_id") or ""))
             return await self.act(dispatcher, tracker)
         except Exception as error:  # the type only, a message may quote the person
@@ -50,7 +51,7 @@ class ValidateBookingForm(ClinicAction):
         parse: Mapping[str, Any] = tracker.latest_message
         check = tracker.get_slot(screening.SLOT)
         everybody = bool(state and state["task"] in booking.FOR_EVERYBODY and booking.waiting(state)) or any(
-            booking.TASKS.get(i) in booking.FOR_EVERYBODY for i in conversation.asked(parse)
+            booking.TASKS.get(i) in booking.FOR_EVERYBODY for i in parsed.asked(parse)
         )
         if not screening.booking_allowed(check) and not everybody:
             for message in screening.as_for_a_minor(conversation.reply(parse, memory, knowledge), check, knowledge).messages:
@@ -80,7 +81,7 @@ class ValidateBookingForm(ClinicAction):
             closed = screening.State(stage="closed").to_slot()
             return [SlotSet(booking.SLOT, None), SlotSet(SLOT, None), SlotSet(screening.SLOT, closed), SlotSet(REQUESTED, None)]
         asked = None if step.done or not booking.waiting(step.state) else requested(step.state)
-        paused = screening.offer(check, knowledge) if asked is None and safety.level(parse) not in safety.ALARMING else None
+        paused = screening.offer(check, knowledge) if asked is None and parsed.level(parse) not in parsed.ALARMING else None
         if paused is not None:  # a check that was interrupted to come here
             say(dispatcher, paused[1])
             memory.offered = ["start_screening"]

@@ -1,4 +1,4 @@
-"""Every sentence the booking desk says, in one place. `{variables}` are the clinic's facts (actions/facts.py) or named beside the text."""
+"""Every sentence the booking desk says, in one place. `{variables}` are the clinic's facts (knowledge/facts.py) or named beside the text."""
 
 from typing import Dict, Tuple
 

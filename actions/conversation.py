@@ -4,24 +4,18 @@ import re
 from dataclasses import replace
 from typing import Any, Dict, List, Mapping, Sequence
 
-from actions import answers, mentions, safety, suitability
+from actions import answers, mentions, suitability
 from actions.answers import Known, Message, Turn
-from actions.knowledge import Knowledge
 from actions.memory import Memory, learn
 from actions.suitability import Fact, Reason
+from knowledge import parsed
+from knowledge.facts import fill
+from knowledge.library import Knowledge
 
 _HELLO = re.compile(r"\W*(?:hi+|hiya|hey+|hello+|good (?:morning|afternoon|evening)|greetings|hola|namaste)\b", re.I)
 MOST_FACTS = 40
 MOST_ADDRESSED = 2  # things spoken of beside the answer, lest it be buried
 MOST_SHOWN = 60  # remembered answered intents; bounds what travels with every turn
-
-
-def asked(parse: Mapping[str, Any]) -> List[str]:
-    """Intents of a parsed message in the order they were asked; a button press has only its own."""
-    intent = (parse.get("intent") or {}).get("name")
-    questions = [q["intent"] for q in parse.get("questions") or [] if q.get("intent")]
-    several = list(dict.fromkeys(questions)) if len(questions) > 1 else [intent] if intent else questions
-    return safety.first(parse, several)
 
 
 def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Turn:
@@ -35,7 +29,7 @@ def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tur
 
 
 def _reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Turn:
-    intents = asked(parse)
+    intents = parsed.asked(parse)
     text = str(parse.get("text") or "")
     memory.last = [i for i in memory.last if i in knowledge.answers]
     memory.offered = [i for i in memory.offered if i in knowledge.answers]
@@ -93,7 +87,7 @@ def address(turn: Turn, parse: Mapping[str, Any], memory: Memory, knowledge: Kno
     lines = []
     for reason in open_reasons[:MOST_ADDRESSED]:
         dated = knowledge.screening["texts"]["mention_date"].format(date=suitability.spoken_date(reason.earliest)) if reason.earliest else ""
-        lines.append(f"{answers.fill(reason.advice, facts)} {dated}".strip())
+        lines.append(f"{fill(reason.advice, facts)} {dated}".strip())
     sources = [key for reason in open_reasons[:MOST_ADDRESSED] for key in reason.sources]
     data: Dict[str, Any] = {
         "type": "contraindication",

@@ -12,8 +12,9 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions import booking, conversation, handoff, output_guard, safety, screening
 from actions.answers import SAFETY, Message
 from actions.effects import record
-from actions.knowledge import LIBRARY
 from actions.memory import SLOT, Memory
+from knowledge import parsed
+from knowledge.library import LIBRARY
 
 logger = logging.getLogger(__name__)
 MOST_FAILURES = 2  # messages in a row that were not understood before staff are told
@@ -60,7 +61,7 @@ class ClinicAction(Action, ABC):
 
     async def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: Dict[str, Any]) -> List[EventType]:
         try:
-            if not self.leaves_danger_to_the_rules and safety.level(tracker.latest_message) in safety.ALARMING:
+            if not self.leaves_danger_to_the_rules and parsed.level(tracker.latest_message) in parsed.ALARMING:
                 return await alarm(dispatcher, tracker)
             return await self.act(dispatcher, tracker)
         except Exception as error:  # the last line of defence; the type only, a message may quote the person
@@ -133,7 +134,7 @@ class ActionAnswer(ClinicAction):
         urgent = any(i in SAFETY for i in turn.answered)
         starts = "" if urgent else next((STARTS[i] for i in turn.answered if i in STARTS), "")  # the form takes over
         for message in turn.messages:
-            if safety.level(tracker.latest_message) != "none":
+            if parsed.level(tracker.latest_message) != "none":
                 message.data["safety"] = safety.stamp(tracker.latest_message)
             if not (starts and message.data.get("intent") in STARTS):
                 say(dispatcher, message)

@@ -10,12 +10,13 @@ from rasa_sdk.events import ActionExecuted, ActionExecutionRejected, ActiveLoop,
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import booking, booking_form, screening
-from actions.answers import Message, fill
+from actions.answers import Message
 from actions.dialogue import ClinicAction, message_id, say
 from actions.effects import record
-from actions.knowledge import LIBRARY, Knowledge
 from actions.memory import SLOT, Memory
 from actions.screening import Effect, State, Step
+from knowledge.facts import fill
+from knowledge.library import LIBRARY, Knowledge
 
 logger = logging.getLogger(__name__)
 FORM = "screening_form"

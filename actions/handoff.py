@@ -3,9 +3,9 @@
 from typing import Any, Mapping, Optional
 
 from actions.answers import SMALL_TALK
-from actions.knowledge import Knowledge
 from actions.memory import Memory
 from actions.screening import State as Check
+from knowledge.library import Knowledge
 
 REASONS = {
     "request_human": "Asked for a person.",

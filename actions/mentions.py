@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
 
 from actions.ago import Ago, read_ago
-from actions.contraindications import Row, Table
 from actions.suitability import HEALTH, Fact
+from knowledge.contraindications import Row, Table
 
 _SOUTHERN = ("AU", "NZ", "ZA")
 _MONTH_FIRST = ("US",)

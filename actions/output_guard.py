@@ -13,7 +13,8 @@ from typing import Any, Callable, List, Mapping, Optional, Tuple
 
 import yaml
 
-from actions.answers import Message, fill
+from actions.answers import Message
+from knowledge.facts import fill
 
 ROOT = Path(__file__).resolve().parent.parent
 logger = logging.getLogger(__name__)

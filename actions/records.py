@@ -13,7 +13,6 @@ from typing import Any, Callable, List, Mapping, Optional, Tuple, TypeVar, Union
 from asgiref.sync import sync_to_async
 
 from clinic.booking.slots import FreeSlots, Slot, Wishes
-from clinic.practice import PRACTICE
 from clinic.references import read_reference, shown
 from clinic.services.results import (
     Booking,
@@ -28,6 +27,7 @@ from clinic.services.results import (
     SlotTaken,
     TooManyTries,
 )
+from knowledge.practice import PRACTICE
 
 __all__ = [
     "BookResult",

@@ -3,15 +3,8 @@
 import logging
 from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional
 
-INTENTS = {
-    "emergency": "report_emergency",
-    "crisis": "express_crisis",
-    "urgent": "report_urgent_symptom",
-    "mild": "report_mild_symptom",
-    "distress": "express_distress",
-}
-ALONE = ("emergency", "crisis")
-ALARMING = ("emergency", "crisis", "urgent")
+from knowledge.parsed import ALARMING, INTENTS, level
+
 EXCERPT = 300  # characters of the person's words that staff see in a summary
 
 HandOff = Callable[..., Awaitable[str]]
@@ -19,29 +12,9 @@ logger = logging.getLogger(__name__)
 _hand_off: List[HandOff] = []
 
 
-def level(parse: Mapping[str, Any]) -> str:
-    """emergency, crisis, urgent, mild, distress or none: what the guard found, or the safety intent of a button."""
-    found = (parse.get("safety") or {}).get("level")
-    if found in INTENTS:
-        return str(found)
-    name = (parse.get("intent") or {}).get("name")
-    return next((key for key, intent in INTENTS.items() if intent == name), "none")
-
-
 def interrupts(parse: Mapping[str, Any]) -> bool:
     """Whether a form keeps its question for a later turn: after an alarm or despair nothing may be asked in the same breath."""
     return level(parse) in (*ALARMING, "distress")
-
-
-def first(parse: Mapping[str, Any], asked: List[str]) -> List[str]:
-    """The intents to answer with danger first; a grave one stands alone. Sales never follow an emergency."""
-    found = level(parse)
-    if found == "none":
-        return asked
-    intent = INTENTS[found]
-    if found in ALONE:
-        return [intent]
-    return [intent, *(other for other in asked if other != intent)]
 
 
 def summary(parse: Mapping[str, Any]) -> str:

@@ -10,11 +10,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from actions import conversation, mentions, suitability
-from actions.answers import COURTESY, SAFETY, Message, Turn, buttons, fill, source_rows
-from actions.contraindications import Row
-from actions.knowledge import Knowledge
+from actions.answers import COURTESY, SAFETY, Message, Turn, buttons, source_rows
 from actions.memory import Memory
 from actions.suitability import Fact
+from knowledge import parsed
+from knowledge.contraindications import Row
+from knowledge.facts import fill
+from knowledge.library import Knowledge
 
 SLOT = "screening"
 PURPOSE = "screening"  # the name under which consent is recorded
@@ -229,7 +231,7 @@ def agrees(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
     text = " ".join(str(parse.get("text") or "").split()).lower()
     if state is None or state.stage != "paused" or not state.offered:
         return False
-    return text == knowledge.screening["buttons"]["resume"].lower() or bool(_GO_ON.match(text)) or conversation.asked(parse) == ["affirm"]
+    return text == knowledge.screening["buttons"]["resume"].lower() or bool(_GO_ON.match(text)) or parsed.asked(parse) == ["affirm"]
 
 
 def declines(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
@@ -238,7 +240,7 @@ def declines(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
     text = " ".join(str(parse.get("text") or "").split()).lower()
     if state is None or state.stage != "paused" or not state.offered:
         return False
-    return text == knowledge.screening["buttons"]["stop"].lower() or conversation.asked(parse) in (["deny"], ["stop"])
+    return text == knowledge.screening["buttons"]["stop"].lower() or parsed.asked(parse) in (["deny"], ["stop"])
 
 
 def forget(slot: Any, knowledge: Knowledge) -> Step:
@@ -300,7 +302,7 @@ def is_alarm(parse: Mapping[str, Any]) -> bool:
     safety = parse.get("safety")
     if isinstance(safety, Mapping):
         return safety.get("level") in ALARM_LEVELS
-    return any(intent in ALARMS for intent in conversation.asked(parse))
+    return any(intent in ALARMS for intent in parsed.asked(parse))
 
 
 class _Turn:
@@ -316,7 +318,7 @@ class _Turn:
         self.fresh = state is None or state.stage in ("done", "closed")
         self.text = " ".join(str(parse.get("text") or "").replace("’", "'").split())
         self.lower = self.text.lower()
-        self.intents = conversation.asked(parse)
+        self.intents = parsed.asked(parse)
         self.messages: List[Message] = []
         self.effects: List[Effect] = []
         self.today = suitability.today(knowledge.clinic, now)

@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 from zoneinfo import ZoneInfo
 
 from actions.ago import Ago, add_months
-from actions.contraindications import Row, Rule, Table, Wait
+from knowledge.contraindications import Row, Rule, Table, Wait
 
 CAN_COME, WAIT, CLINICIAN_FIRST, NOT_TREATED = "can_come", "wait_until", "clinician_first", "not_treated_here"
 OUTCOMES = (CAN_COME, WAIT, CLINICIAN_FIRST, NOT_TREATED)  # mildest first

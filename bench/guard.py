@@ -33,7 +33,7 @@ def measure() -> str:
     from rasa.shared.nlu.training_data.message import Message as RasaMessage
 
     from actions import output_guard
-    from actions.knowledge import LIBRARY
+    from knowledge.library import LIBRARY
     from nlu.__main__ import Parser
     from nlu.safety import SafetyGuard
     from nlu.train import current_model

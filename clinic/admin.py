@@ -23,9 +23,9 @@ from django.utils.safestring import SafeString
 from clinic import models, references, sealing
 from clinic.booking.slots import Slot
 from clinic.booking.times import UTC
-from clinic.practice import PRACTICE
 from clinic.services import bookings, contacts, handoffs, history, requests, retention
 from clinic.services.results import Booking, NotChangeable, Requested, SlotTaken
+from knowledge.practice import PRACTICE
 
 CONTACT = (("name", "name"), ("phone", "phone"), ("email", "e-mail"), ("contact_by", "prefers"), ("area", "area"))
 

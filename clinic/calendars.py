@@ -6,7 +6,7 @@ import icalendar
 
 from clinic import references, texts
 from clinic.booking.slots import Slot
-from clinic.practice import Practice
+from knowledge.practice import Practice
 
 PRODUCT = "-//Stria//booking//EN"
 

@@ -14,7 +14,7 @@ from django.conf import settings
 from clinic import calendars, links, models, references, texts
 from clinic.booking.slots import Slot
 from clinic.booking.times import wall
-from clinic.practice import Practice
+from knowledge.practice import Practice
 
 # Python breaks a long address of a link into encoded words, which nobody unsubscribes with: lines may be as long as mail allows.
 POLICY = SMTP.clone(max_line_length=998)

@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from clinic.practice import PRACTICE
+from knowledge.practice import PRACTICE
 
 Answer = Callable[[HttpRequest], HttpResponse]
 

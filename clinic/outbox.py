@@ -138,7 +138,7 @@ class Worker:
         import aiosmtplib
 
         from clinic import mail
-        from clinic.practice import PRACTICE
+        from knowledge.practice import PRACTICE
 
         try:
             composed = mail.compose(message, PRACTICE.get(), now)

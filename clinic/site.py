@@ -5,7 +5,7 @@ from typing import Any, Dict
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 
-from clinic.practice import PRACTICE
+from knowledge.practice import PRACTICE
 
 
 class StaffSite(AdminSite):

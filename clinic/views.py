@@ -8,8 +8,8 @@ from django.views.decorators.http import require_http_methods
 
 from clinic import links, models, references, texts
 from clinic.mail import fill
-from clinic.practice import PRACTICE
 from clinic.services import bookings, history
+from knowledge.practice import PRACTICE
 
 RECORDS = {"booking": models.Booking, "handoff": models.Handoff, "request": models.Request}
 

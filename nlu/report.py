@@ -8,8 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from actions.answers import MOST_ANSWERS
-from actions.conversation import asked
+from knowledge.parsed import MOST_ANSWERS, asked
 from runtime.settings import ROOT, VAR, prepare_environment
 
 FALLBACK = "nlu_fallback"

@@ -21,6 +21,7 @@ from rasa.shared.nlu.constants import INTENT
 from rasa.shared.nlu.training_data.message import Message
 from spacy.tokens import Doc, Span
 
+from knowledge.parsed import ALONE, INTENTS
 from nlu import alarm, pipeline, red_flags
 from nlu.alarm import NONE, Piece, Signs
 from nlu.context import Reading
@@ -32,17 +33,9 @@ from nlu.red_flags import Found, Table
 from nlu.text import clean
 
 SAFETY = "safety"
-INTENTS = {
-    "emergency": "report_emergency",
-    "crisis": "express_crisis",
-    "urgent": "report_urgent_symptom",
-    "mild": "report_mild_symptom",
-    "distress": "express_distress",
-}
 LEVELS = tuple(INTENTS)  # the weightiest first
 LESSER = ("mild", "distress")
 PHYSICAL = ("emergency", "urgent", "mild")
-ALONE = ("emergency", "crisis")  # answered alone: nothing may distract from the number to call
 
 
 @dataclass(frozen=True)

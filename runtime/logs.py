@@ -15,7 +15,7 @@ from typing import Any, Dict
 from runtime import metrics
 from runtime.request import REQUEST_ID
 
-OURS = ("runtime", "channels", "actions", "nlu", "clinic", "__main__")
+OURS = ("runtime", "channels", "actions", "nlu", "knowledge", "clinic", "__main__")
 FRAMES = 6
 
 

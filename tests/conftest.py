@@ -14,7 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from hypothesis import settings
 
-from actions.knowledge import ROOT, Knowledge, Library
+from knowledge.library import ROOT, Knowledge, Library
 from runtime.quiet import quieten
 from runtime.settings import prepare_environment
 from tests.servers import Missing, Postgres, Redis, Server

@@ -10,7 +10,7 @@ import yaml
 
 from actions import records
 from clinic import ready
-from clinic.practice import PRACTICE, ROOT
+from knowledge.practice import PRACTICE, ROOT
 from tests.servers import Postgres
 
 

@@ -20,7 +20,7 @@ from niquests.exceptions import RequestException, Timeout
 from clinic.booking.diaries import DiaryDown, Entry, TimeTaken
 from clinic.booking.slots import Period, Slot
 from clinic.booking.times import UTC, moment
-from clinic.practice import Practice, Practitioner
+from knowledge.practice import Practice, Practitioner
 
 ANSWER_WITHIN = 4  # seconds; a person is waiting
 AGAIN_AFTER = 0.2  # seconds; a busy server refuses a connection and takes the next one

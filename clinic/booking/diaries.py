@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Protocol, Sequence
 
 from clinic.booking.slots import Period, Slot
-from clinic.practice import Practice, Practitioner
+from knowledge.practice import Practice, Practitioner
 
 
 class DiaryDown(Exception):

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from clinic.booking.times import UTC, moment, spoken, wall
-from clinic.practice import Practice, Practitioner, Span
+from knowledge.practice import Practice, Practitioner, Span
 
 Period = Tuple[dt.datetime, dt.datetime]
 

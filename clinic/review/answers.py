@@ -20,11 +20,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from clinic.models import Handoff
-from clinic.practice import PRACTICE, ROOT
 from clinic.review import access
 from clinic.review.access import needs
 from clinic.review.models import Message, Talk
 from clinic.services import handoffs
+from knowledge.practice import PRACTICE, ROOT
 
 LONGEST = 2000  # characters of one message
 LOOK_EVERY = 0.7  # seconds between looks for new messages of an open page

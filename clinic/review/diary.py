@@ -17,12 +17,12 @@ from clinic.booking.slots import Slot, Wishes
 from clinic.booking.times import UTC, moment, wall
 from clinic.models import Booking, Message, Request
 from clinic.models import Slot as Entry
-from clinic.practice import PRACTICE
 from clinic.review import access, figures
 from clinic.review.access import needs
 from clinic.services import bookings, history, requests
 from clinic.services.results import Booking as Booked
 from clinic.services.results import NotChangeable, Requested, SlotTaken
+from knowledge.practice import PRACTICE
 
 SHOWN_TIMES = 60
 

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_otp import login as otp_login
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from clinic.practice import PRACTICE
 from clinic.review.access import needs
+from knowledge.practice import PRACTICE
 
 Answer = Callable[[HttpRequest], HttpResponse]
 IDLE = 30 * 60  # seconds without a page after which a login ends

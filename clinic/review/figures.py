@@ -9,8 +9,8 @@ from django.db.models import Avg, Count, Sum
 
 from clinic.booking.times import moment, wall
 from clinic.models import Booking
-from clinic.practice import PRACTICE
 from clinic.review.models import Message, Talk, Tally
+from knowledge.practice import PRACTICE
 
 FUNNEL = (
     ("asked", "asked something"),

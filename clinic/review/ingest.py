@@ -31,8 +31,8 @@ class Reader:
     """Reads on from where the last one stopped."""
 
     def __init__(self, source: Any = None):
-        from clinic.practice import PRACTICE
         from clinic.review.source import Source
+        from knowledge.practice import PRACTICE
 
         self.source = source or Source()
         self.practice = PRACTICE

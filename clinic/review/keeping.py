@@ -81,8 +81,8 @@ def _sources(file: Path) -> set[str]:
 
 def places() -> frozenset[str]:
     """Words of the clinic itself that are not masked."""
-    from clinic.practice import PRACTICE
     from clinic.review.ingest import places_of
+    from knowledge.practice import PRACTICE
 
     return places_of(PRACTICE.get())
 

@@ -15,7 +15,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 import yaml
 
-from clinic.practice import ROOT
+from knowledge.practice import ROOT
 
 HELD_OUT = "tests/nlu/single_9.jsonl"
 DIALOGUES = "tests/conversations/reported/dialogues.yml"

@@ -4,7 +4,7 @@ import csv
 from functools import lru_cache
 from typing import Dict
 
-from clinic.practice import ROOT
+from knowledge.practice import ROOT
 
 CHANNELS = {
     "web": "website",

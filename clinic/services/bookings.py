@@ -18,9 +18,9 @@ from clinic.booking.diaries import Diary, DiaryDown, Entry, TimeTaken, diary_of
 from clinic.booking.slots import FreeSlots, Period, Slot, Wishes, bounds, free, offered, wanted
 from clinic.booking.times import UTC
 from clinic.models import Conversation
-from clinic.practice import PRACTICE, Practice
 from clinic.services import contacts, effects, history, messages, proofs, requests
 from clinic.services.results import Booking, BookResult, Elsewhere, Hold, MoveResult, NoSuchBooking, NotChangeable, Requested, SlotTaken
+from knowledge.practice import PRACTICE, Practice
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from clinic import conversations, references, texts
 from clinic.models import Conversation, Handoff, History, Message
-from clinic.practice import PRACTICE
 from clinic.services import contacts, effects, history, messages
+from knowledge.practice import PRACTICE
 
 # A conversation that is paused stops before it listens again; resuming alone leaves it deaf and makes it hand off once more.
 PAUSE: List[Dict[str, Any]] = [{"event": "pause"}]

@@ -8,8 +8,8 @@ from django.db import transaction
 from clinic import references
 from clinic.booking.times import wall
 from clinic.models import Booking, Conversation, Request
-from clinic.practice import PRACTICE, Practice
 from clinic.services import contacts, effects, history, messages
+from knowledge.practice import PRACTICE, Practice
 
 OPEN_DAYS = ("booking", "callback")  # counted in days on which somebody is there; the others in calendar days
 

@@ -9,9 +9,9 @@ from django.db.models import Q, QuerySet
 
 from clinic import conversations, models, references, sealing
 from clinic.models import Booking, Consent, Conversation, Effect, Guess, Handoff, Message, Proof, Receipt, Request, Screening, Slot
-from clinic.practice import PRACTICE
 from clinic.services import bookings, contacts, effects, history, messages, requests
 from clinic.services.results import Erased
+from knowledge.practice import PRACTICE
 
 Counts = Dict[str, Union[int, str]]
 NOT_CONNECTED = "not connected: erase them there by hand"

@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from actions.answers import fill
-from actions.facts import hours_by_day
-from actions.knowledge import Answer, Knowledge
+from knowledge.facts import fill, hours_by_day
+from knowledge.library import Answer, Knowledge
 
 _BULLET = re.compile(r"^\s*[-•]\s+")
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")

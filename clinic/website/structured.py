@@ -3,8 +3,8 @@
 import json
 from typing import Any, Dict, List, Mapping
 
-from clinic.practice import DAYS, spans
 from clinic.website.page import Shown
+from knowledge.practice import DAYS, spans
 
 # A data block is not run, so no policy needs to allow it; but a "</script>" in it would end it.
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}

@@ -14,8 +14,8 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_safe
 
-from actions.knowledge import LIBRARY
 from clinic.website import page, structured
+from knowledge.library import LIBRARY
 from runtime.settings import VAR, chat_url, keep_conversations_days
 
 WORDS = Path(__file__).with_name("page.yml")

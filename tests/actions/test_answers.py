@@ -7,7 +7,8 @@ import pytest
 
 from actions import answers
 from actions.answers import Known
-from actions.knowledge import Addition, Answer, Knowledge
+from knowledge.facts import fill
+from knowledge.library import Addition, Answer, Knowledge
 
 
 @pytest.fixture
@@ -143,18 +144,18 @@ class TestHowItReads:
 
     def test_a_variable_nobody_gives_is_an_error_with_its_name(self) -> None:
         with pytest.raises(KeyError, match="price_form"):
-            answers.fill("From {price_form}.", {"price_from": "£140"})
+            fill("From {price_form}.", {"price_from": "£140"})
 
     @pytest.mark.parametrize("text", ["From {}.", "From {0}."])
     def test_a_nameless_variable_is_an_error(self, text: str) -> None:
         with pytest.raises((KeyError, IndexError)):
-            answers.fill(text, {"price_from": "£140"})
+            fill(text, {"price_from": "£140"})
 
     def test_a_fact_that_ends_in_a_full_stop_does_not_double_it(self) -> None:
-        assert answers.fill("Note: {note}. More.", {"note": "Three are 10 % less."}) == "Note: Three are 10 % less. More."
+        assert fill("Note: {note}. More.", {"note": "Three are 10 % less."}) == "Note: Three are 10 % less. More."
 
     def test_a_sentence_that_starts_with_a_fact_starts_with_a_capital(self) -> None:
-        assert answers.fill("{choice}. Thank you.", {"choice": "you can ask for a woman"}) == "You can ask for a woman. Thank you."
+        assert fill("{choice}. Thank you.", {"choice": "you can ask for a woman"}) == "You can ask for a woman. Thank you."
 
     def test_one_bubble_an_answer_with_its_sources_as_data(self, small: Knowledge) -> None:
         turn = answers.compose(["ask_pain", "ask_price"], Known(), [], small)

@@ -8,10 +8,10 @@ import pytest
 
 from actions import booking, booking_form, booking_words
 from actions.answers import Message
-from actions.knowledge import Knowledge
 from actions.memory import Memory
 from actions.offers import offer, pick
 from actions.wish import Wish
+from knowledge.library import Knowledge
 from tests.actions.clinic_records import FakeRecords, json_safe
 
 NOW = dt.datetime(2026, 3, 25, 11, tzinfo=ZoneInfo("Europe/London"))  # a Wednesday; the clocks change on Sunday

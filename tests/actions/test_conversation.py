@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from actions import conversation
 from actions.answers import Message, Turn
-from actions.knowledge import Knowledge
 from actions.memory import REMEMBERED, Memory, learn, treated
+from knowledge import parsed
+from knowledge.library import Knowledge
 
 
 class Visitor:
@@ -60,17 +61,17 @@ def said(turn: Turn) -> str:
 
 class TestWhatWasAsked:
     def test_every_question_of_the_message(self) -> None:
-        assert conversation.asked(Visitor._parse("does it hurt and whats the price", ("ask_pain", "ask_price"), {})) == ["ask_pain", "ask_price"]
+        assert parsed.asked(Visitor._parse("does it hurt and whats the price", ("ask_pain", "ask_price"), {})) == ["ask_pain", "ask_price"]
 
     def test_with_one_question_the_intent_of_the_whole(self) -> None:
-        assert conversation.asked({"intent": {"name": "ask_pain"}, "questions": [{"intent": "ask_price"}]}) == ["ask_pain"]
+        assert parsed.asked({"intent": {"name": "ask_pain"}, "questions": [{"intent": "ask_price"}]}) == ["ask_pain"]
 
     def test_a_pressed_button_asks_only_its_own(self) -> None:
-        assert conversation.asked({"text": "/ask_price", "intent": {"name": "ask_price"}}) == ["ask_price"]
+        assert parsed.asked({"text": "/ask_price", "intent": {"name": "ask_price"}}) == ["ask_price"]
 
     @pytest.mark.parametrize("parse", [{}, {"intent": None, "questions": None}, {"intent": {}, "questions": []}, {"intent": {"name": None}}])
     def test_nothing_at_all(self, parse: dict[str, Any]) -> None:
-        assert conversation.asked(parse) == []
+        assert parsed.asked(parse) == []
 
 
 class TestSeveralQuestions:

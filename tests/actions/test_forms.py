@@ -9,7 +9,7 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import forms, screening
-from actions.knowledge import Knowledge
+from knowledge.library import Knowledge
 from tests.conversations.records import FakeRecords, install
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.timezone.utc)

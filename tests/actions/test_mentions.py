@@ -7,8 +7,8 @@ import pytest
 
 from actions import mentions
 from actions.ago import Ago
-from actions.contraindications import read_table
 from actions.mentions import Place, read
+from knowledge.contraindications import read_table
 from nlu.entities import entities_of
 from nlu.text import clean
 

@@ -9,8 +9,8 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import dialogue, output_guard
 from actions.answers import Message
-from actions.knowledge import ROOT, Knowledge
 from actions.output_guard import findings, let_out, load
+from knowledge.library import ROOT, Knowledge
 
 TABLE = yaml.safe_load((ROOT / "data" / "guard" / "banned_claims.yml").read_text(encoding="utf-8"))
 

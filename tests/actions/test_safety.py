@@ -7,8 +7,9 @@ from rasa_sdk import Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import dialogue, safety
-from actions.knowledge import Knowledge
 from actions.memory import SLOT, Memory
+from knowledge import parsed
+from knowledge.library import Knowledge
 
 
 class Desk:
@@ -70,10 +71,10 @@ class Form(dialogue.ClinicAction):
 
 
 def test_the_guards_level_counts_and_a_button_has_its_own() -> None:
-    assert safety.level(parse("urgent")) == "urgent"
-    assert safety.level(parse("none", "report_emergency")) == "emergency"
-    assert safety.level({"intent": {"name": "ask_price"}}) == "none"
-    assert safety.level({}) == "none"
+    assert parsed.level(parse("urgent")) == "urgent"
+    assert parsed.level(parse("none", "report_emergency")) == "emergency"
+    assert parsed.level({"intent": {"name": "ask_price"}}) == "none"
+    assert parsed.level({}) == "none"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_the_guards_level_counts_and_a_button_has_its_own() -> None:
     ],
 )
 def test_danger_first(level: str, asked: list[str], answered: list[str]) -> None:
-    assert safety.first(parse(level), asked) == answered
+    assert parsed.first(parse(level), asked) == answered
 
 
 @pytest.mark.parametrize("level", ["emergency", "crisis", "urgent"])

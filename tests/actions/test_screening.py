@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions import output_guard, screening
-from actions.contraindications import read_table
-from actions.knowledge import Knowledge, Library
 from actions.memory import Memory
 from actions.screening import HEALTH_QUESTIONS, ORDER, State, Step
+from knowledge.contraindications import read_table
+from knowledge.library import Knowledge, Library
 from tests.content.test_answers import CLAIMS, grade
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.timezone.utc)

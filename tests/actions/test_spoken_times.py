@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from actions.facts import DAYS
 from actions.when import read
 from actions.wish import Wish
+from knowledge.facts import DAYS
 
 FILES = sorted((Path(__file__).parent / "examination").glob("spoken_times*.yml"))
 WRONG_AT_MOST = 0.01

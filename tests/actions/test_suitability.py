@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from actions import suitability
 from actions.ago import Ago, add_months
-from actions.contraindications import read_table
 from actions.suitability import CAN_COME, CLINICIAN_FIRST, NOT_TREATED, OUTCOMES, WAIT, Fact, assess
+from knowledge.contraindications import read_table
 
 TABLE = read_table()
 PAIRS = sorted(TABLE.owners)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clinic import outbox, ready
-from clinic.practice import PRACTICE
+from knowledge.practice import PRACTICE
 
 ready.prepare()
 

@@ -20,10 +20,10 @@ from clinic.booking.caldav import CalDav, forget_troubles  # noqa: E402
 from clinic.booking.diaries import DiaryDown, TimeTaken  # noqa: E402
 from clinic.booking.slots import Slot  # noqa: E402
 from clinic.calendars import for_diary, uid  # noqa: E402
-from clinic.practice import PRACTICE  # noqa: E402
 from clinic.references import new_reference  # noqa: E402
 from clinic.services import bookings  # noqa: E402
 from clinic.services.results import Booking, Requested, SlotTaken  # noqa: E402
+from knowledge.practice import PRACTICE  # noqa: E402
 
 
 class Person(threading.Thread):

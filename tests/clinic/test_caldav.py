@@ -14,9 +14,9 @@ from clinic.booking import caldav
 from clinic.booking.diaries import DiaryDown
 from clinic.booking.slots import Slot, Wishes
 from clinic.outbox import Worker
-from clinic.practice import PRACTICE
 from clinic.services import bookings, history
 from clinic.services.results import Booking, Requested, SlotTaken
+from knowledge.practice import PRACTICE
 from tests.clinic.conftest import NOW, PERSON, Radicale, at
 from tests.databases import ClinicFile
 from tests.servers import free_port

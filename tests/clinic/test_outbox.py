@@ -15,9 +15,9 @@ from django.test import Client
 from clinic import links, models, outbox, texts
 from clinic.booking.slots import Wishes
 from clinic.outbox import Worker
-from clinic.practice import PRACTICE
 from clinic.services import bookings, handoffs, history, requests
 from clinic.services.results import Booking
+from knowledge.practice import PRACTICE
 from tests.clinic.conftest import PERSON, MailServer, environment
 
 pytestmark = pytest.mark.usefixtures("sqlite_records", "clinic_file")

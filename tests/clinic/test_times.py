@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clinic.booking import slots, times
 from clinic.booking.slots import Slot, Wishes, free, of_day
-from clinic.practice import PRACTICE, Practice, read_practice
+from knowledge.practice import PRACTICE, Practice, read_practice
 from tests.clinic.conftest import NOW, UTC, at
 from tests.databases import ClinicFile
 
@@ -129,7 +129,7 @@ class TestHours:
         ],
     )
     def test_hours_without_breaks(self, hours: str, breaks: str, left: str) -> None:
-        from clinic.practice import spans
+        from knowledge.practice import spans
 
         assert slots.open_spans(spans(hours.split()), spans(breaks.split())) == spans(left.split())
 

@@ -13,8 +13,8 @@ import yaml
 from django.test import Client
 
 from actions import output_guard
-from actions.knowledge import Knowledge, Library
 from clinic.website import page, structured, views
+from knowledge.library import Knowledge, Library
 from runtime import settings
 
 Save = Callable[[Path, str], None]

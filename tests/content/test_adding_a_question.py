@@ -7,7 +7,7 @@ import yaml
 
 from actions import answers
 from actions.answers import Known
-from actions.knowledge import Library
+from knowledge.library import Library
 from nlu import segmentation
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-question.md"

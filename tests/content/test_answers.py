@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from actions import answers, conversation, facts, output_guard
-from actions.knowledge import Answer, Knowledge, Library
+from actions import answers, conversation, output_guard
 from actions.memory import Memory
+from knowledge import facts
+from knowledge.facts import fill
+from knowledge.library import Answer, Knowledge, Library
 from nlu import vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -122,7 +124,7 @@ def test_every_clinical_answer_names_a_source(intent: str) -> None:
 def test_the_output_guard_lets_every_answer_out(intent: str) -> None:
     for place, text in parts(KNOWLEDGE.answers[intent]).items():
         assert output_guard.findings(text, CLAIMS, template=True) == [], place
-        assert output_guard.findings(answers.fill(text, FACTS), CLAIMS) == [], place
+        assert output_guard.findings(fill(text, FACTS), CLAIMS) == [], place
 
 
 @pytest.mark.parametrize("sentence", sorted(CLAIMS.allowed))
@@ -138,13 +140,13 @@ def test_the_output_guard_lets_every_title_out() -> None:
 @every
 def test_short_enough_to_be_read(intent: str) -> None:
     answer = KNOWLEDGE.answers[intent]
-    words = {place: len(answers.fill(getattr(answer, place), FACTS).split()) for place in ("text", "more")}
+    words = {place: len(fill(getattr(answer, place), FACTS).split()) for place in ("text", "more")}
     assert words["text"] <= 90 and words["more"] <= 110
 
 
 @pytest.mark.parametrize("place", ["text", "more"])
 def test_a_twelve_year_old_can_read_it(place: str) -> None:
-    filled = {i: answers.fill(getattr(a, place), FACTS) for i, a in KNOWLEDGE.answers.items() if getattr(a, place)}
+    filled = {i: fill(getattr(a, place), FACTS) for i, a in KNOWLEDGE.answers.items() if getattr(a, place)}
     grades = {intent: grade(text) for intent, text in filled.items()}
     assert median(grades.values()) <= 8
     assert {intent: round(value, 1) for intent, value in grades.items() if value > 12} == {}
@@ -155,7 +157,7 @@ def test_every_answer_fills_in_every_country(country: str) -> None:
     given = in_country(country)
     for intent, answer in KNOWLEDGE.answers.items():
         for place, text in parts(answer).items():
-            filled = answers.fill(text, given)
+            filled = fill(text, given)
             assert filled and not re.search(r"[{}]", filled), f"{intent}, {place}"
             assert not re.search(r"(?:^|[.!?]\s+)(?!e\.g\.|i\.e\.)[a-z]", filled), f"{intent}, {place}: a sentence begins small: {filled}"
             assert not re.search(r"\.\.| [.,;]|,[.,]", filled), f"{intent}, {place}: doubled marks: {filled}"
@@ -189,10 +191,10 @@ def test_an_adaptation_is_one_sentence_more(intent: str) -> None:
 @pytest.mark.parametrize("country", COUNTRIES)
 def test_an_emergency_is_answered_with_the_number_first(country: str) -> None:
     given = in_country(country)
-    text = answers.fill(KNOWLEDGE.answers["report_emergency"].text, given)
+    text = fill(KNOWLEDGE.answers["report_emergency"].text, given)
     assert text.startswith(f"Call {given['emergency_number']} now")
-    assert given["emergency_number"] in answers.fill(KNOWLEDGE.answers["express_crisis"].text, given)
-    assert given["crisis_lines"] in answers.fill(KNOWLEDGE.answers["express_crisis"].text, given)
+    assert given["emergency_number"] in fill(KNOWLEDGE.answers["express_crisis"].text, given)
+    assert given["crisis_lines"] in fill(KNOWLEDGE.answers["express_crisis"].text, given)
 
 
 @pytest.mark.parametrize("intent", EMERGENCY)

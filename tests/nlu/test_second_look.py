@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions.contraindications import Table, read_table
+from knowledge.contraindications import Table, read_table
 from nlu import second_look, vocabulary
 from nlu.entities import entities_of
 

@@ -14,7 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import aiohttp
 import sqlalchemy as sa
 
-from actions.knowledge import ROOT
+from knowledge.library import ROOT
 from nlu.train import current_model
 from runtime.database import events, make_engine
 from tests.servers import free_port

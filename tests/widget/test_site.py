@@ -9,7 +9,7 @@ import requests
 from playwright.sync_api import BrowserContext, expect
 from playwright.sync_api import Page as Tab
 
-from actions.knowledge import Library
+from knowledge.library import Library
 from tests.channels.website import Website
 from tests.runtime.site import Parent
 from tests.widget import booking

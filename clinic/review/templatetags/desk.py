@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl
 
 from django import template
 
-from clinic.practice import PRACTICE
 from clinic.review import titles
 from clinic.review.models import Talk
+from knowledge.practice import PRACTICE
 
 register = template.Library()
 register.filter("intent", titles.intent)

@@ -10,8 +10,9 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import yaml
 
-from actions import contraindications, facts
-from actions.contraindications import Table
+from knowledge import contraindications, facts
+from knowledge.contraindications import Table
+from knowledge.practice import read_clinic
 
 ROOT = Path(__file__).resolve().parent.parent
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -128,7 +129,7 @@ class Library:
                     answers=read_answers(self.root / "data"),
                     titles=read_titles(self.root / "data" / "intent_titles.csv"),
                     sources=read_sources(self.root / "data" / "sources.yml"),
-                    clinic=facts.read_clinic(self.root / "clinic.yml"),
+                    clinic=read_clinic(self.root / "clinic.yml"),
                     table=contraindications.read_table(self.root / "data" / "contraindications.yml"),
                     screening=read_screening(self.root / "data" / "screening.yml"),
                 )

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from actions import contraindications, output_guard
-from actions.contraindications import TableError, read_table
-from actions.knowledge import ROOT, Knowledge
+from actions import output_guard
+from knowledge import contraindications
+from knowledge.contraindications import TableError, read_table
+from knowledge.library import ROOT, Knowledge
 from tests.content.test_answers import CLAIMS, grade
 
 PATH = ROOT / "data" / "contraindications.yml"

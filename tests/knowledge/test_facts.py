@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from actions import dialogue, facts
-from actions.facts import ClinicFileError, open_now
-from actions.knowledge import Library
+from actions import dialogue
+from knowledge import facts
+from knowledge.facts import open_now
+from knowledge.library import Library
+from knowledge.practice import DAYS, ClinicFileError, read_clinic
 
 Save = Callable[[Path, str], None]
 
@@ -20,7 +22,7 @@ Save = Callable[[Path, str], None]
 @pytest.fixture
 def clinic() -> dict[str, Any]:
     """The delivered clinic, free to be changed."""
-    return copy.deepcopy(facts.read_clinic())
+    return copy.deepcopy(read_clinic())
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ class TestOpenNow:  # 2 March 2026 is a Monday
         assert open_now(clinic, london("2026-03-02 18:00")) == "We are closed now and open again on Monday at 09:00."
         assert open_now(clinic, london("2026-03-04 10:00")) == "We are closed now and open again on Monday at 09:00."
 
-    @pytest.mark.parametrize("hours", [{}, {day: [] for day in facts.DAYS}, dict.fromkeys(facts.DAYS)])
+    @pytest.mark.parametrize("hours", [{}, {day: [] for day in DAYS}, dict.fromkeys(DAYS)])
     def test_a_week_without_hours_promises_nothing(self, hours: dict[str, Any], clinic: dict[str, Any]) -> None:
         clinic["opening_hours"] = hours
         assert open_now(clinic, london("2026-03-02 10:00")) == "We have no opening hours on record; please write to us."
@@ -83,7 +85,7 @@ class TestOpenNow:  # 2 March 2026 is a Monday
     def test_every_hour_of_a_week_without_holidays_agrees_with_the_table(self, clinic: dict[str, Any]) -> None:
         for hour in range(7 * 24):
             when = london("2026-03-02 00:30") + dt.timedelta(hours=hour)
-            spans = clinic["opening_hours"][facts.DAYS[when.weekday()]]
+            spans = clinic["opening_hours"][DAYS[when.weekday()]]
             inside = any(start <= f"{when:%H:%M}" < end for start, end in (span.split("-") for span in spans))
             assert open_now(clinic, when).startswith("We are open now") is inside, when
 
@@ -188,35 +190,35 @@ SLIPS = {
 
 def slipped(name: str) -> str:
     """The delivered file after the slip."""
-    clinic = facts.read_clinic()
+    clinic = read_clinic()
     SLIPS[name][0](clinic)
     return yaml.safe_dump(clinic, allow_unicode=True)
 
 
 class TestASlipInTheFile:
     def test_the_delivered_file_is_in_order(self) -> None:
-        assert facts.facts(facts.read_clinic())
+        assert facts.facts(read_clinic())
 
     @pytest.mark.parametrize("text", ["clinic: [", "\tclinic: x", "", "- a\n- b", "just words"])
     def test_what_is_no_clinic_file_is_refused_with_a_sentence(self, text: str, tmp_path: Path) -> None:
         (tmp_path / "clinic.yml").write_text(text, encoding="utf-8")
         with pytest.raises(ClinicFileError, match=r"clinic\.yml"):
-            facts.read_clinic(tmp_path / "clinic.yml")
+            read_clinic(tmp_path / "clinic.yml")
 
     def test_a_broken_line_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "clinic.yml").write_text("clinic:\n  name: x\n  phone: 'x\n", encoding="utf-8")
         with pytest.raises(ClinicFileError, match=r"line \d"):
-            facts.read_clinic(tmp_path / "clinic.yml")
+            read_clinic(tmp_path / "clinic.yml")
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(ClinicFileError, match=r"clinic\.yml could not be read"):
-            facts.read_clinic(tmp_path / "clinic.yml")
+            read_clinic(tmp_path / "clinic.yml")
 
     @pytest.mark.parametrize("name", SLIPS)
     def test_is_found_when_the_file_is_read_and_named(self, name: str, tmp_path: Path) -> None:
         (tmp_path / "clinic.yml").write_text(slipped(name), encoding="utf-8")
         with pytest.raises(ClinicFileError, match=re.escape(SLIPS[name][1])):
-            facts.read_clinic(tmp_path / "clinic.yml")
+            read_clinic(tmp_path / "clinic.yml")
 
 
 class TestLibrary:

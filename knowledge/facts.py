@@ -1,12 +1,12 @@
-"""What the clinic has written into `clinic.yml`, as the values that answers may name in braces."""
+"""What the clinic has written into `clinic.yml`, as the values that answers may name in braces, and the filling in of them."""
 
 import datetime as dt
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+import re
+import string
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from zoneinfo import ZoneInfo
 
-from clinic.practice import DAYS, ClinicFileError, Span, closed_days, read_clinic, spans
-
-__all__ = ["DAYS", "ClinicFileError", "facts", "hours_by_day", "open_now", "read_clinic"]
+from knowledge.practice import DAYS, Span, closed_days, spans
 
 
 def _spans(clinic: Mapping[str, Any], day: int) -> List[Span]:
@@ -99,3 +99,26 @@ def facts(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> Dict[
         "screening_purpose": clinic["privacy"]["screening_purpose"],
         "screening_retention_days": str(clinic["privacy"]["screening_retention_days"]),
     }
+
+
+class _Strict(string.Formatter):
+    """`{variable}` substitution that fails on a name nobody defined."""
+
+    def get_value(self, key: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if not isinstance(key, str) or key not in kwargs:
+            raise KeyError(f"The answer names the variable {key!r}, which clinic.yml does not give.")
+        return kwargs[key]
+
+
+_OPENS_A_SENTENCE = re.compile(r"(^|\n|[.!?] )\{(\w+)\}")
+
+
+def fill(text: str, facts: Mapping[str, str]) -> str:
+    """Put the clinic's facts into `text`: a fact that opens a sentence gets a capital, a full stop it brings is not doubled."""
+
+    def capital(match: Any) -> str:
+        fact = facts.get(match[2], match[0])
+        return match[1] + (fact[:1].upper() + fact[1:]).replace("{", "{{").replace("}", "}}") if match[2] in facts else match[0]
+
+    filled = _Strict().vformat(_OPENS_A_SENTENCE.sub(capital, text), (), facts)
+    return filled.replace("..", ".").replace(". .", ".").strip()

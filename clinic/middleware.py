@@ -1,4 +1,4 @@
-"""What every answer of the site carries: strict security headers, and the clinic's own clock."""
+"""What every answer of the site carries: strict security headers, a name for the log, and the clinic's own clock."""
 
 from typing import Callable
 from zoneinfo import ZoneInfo
@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from knowledge.practice import PRACTICE
+from runtime.request import HEADER, new_request_id
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -33,6 +34,17 @@ class Health:
         except DatabaseError:
             return HttpResponse("the database cannot be used", status=503, content_type="text/plain")
         return HttpResponse("ok", content_type="text/plain")
+
+
+class Named:
+    """The request's id, which the reverse proxy gives and shows to the browser, in every log line."""
+
+    def __init__(self, get_response: Answer):
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        new_request_id(request.headers.get(HEADER))
+        return self.get_response(request)
 
 
 class SecurityHeaders:

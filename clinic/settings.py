@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "clinic.middleware.Named",
     "clinic.middleware.Health",
     "clinic.middleware.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",

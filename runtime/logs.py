@@ -10,7 +10,8 @@ import logging
 import sys
 import time
 import traceback
-from typing import Any, Dict
+from types import TracebackType
+from typing import Any, Dict, Optional, Type
 
 from runtime import metrics
 from runtime.request import REQUEST_ID
@@ -50,9 +51,6 @@ class _Counting(logging.Handler):
 
 def configure(level: str) -> None:
     """Send every log line of this process to standard error in the safe form. `level`: INFO or higher (runtime.settings.log_level)."""
-    from runtime.quiet import log_warnings_only
-
-    log_warnings_only(level)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(SafeFormatter())
     counting = _Counting(level=logging.WARNING)
@@ -63,8 +61,20 @@ def configure(level: str) -> None:
         other = logging.getLogger(name)
         other.handlers[:] = []
         other.propagate = True
-        other.setLevel(max(other.level, logging.INFO))
+        if other.level:  # what a package has chosen for itself counts only when it is quieter
+            other.setLevel(max(other.level, root.level))
     for name in [name for name in logging.Logger.manager.loggerDict if name.startswith("sqlalchemy")] + ["sqlalchemy"]:
         logging.getLogger(name).setLevel(logging.WARNING)  # at INFO it tells every statement
-    for name in ("sanic.access", "sanic.root", "apscheduler", "matplotlib"):
+    # Below these levels they tell what strangers tried: a page that is not there, a host name that is not ours.
+    for name in ("sanic.access", "sanic.root", "apscheduler", "matplotlib", "uvicorn.error", "django.request"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("django.security").setLevel(logging.CRITICAL)
+    sys.excepthook = _last_words
+
+
+def _last_words(kind: Type[BaseException], error: BaseException, trace: Optional[TracebackType]) -> None:
+    """What ends a process is told as everything else is: the text of an error may quote somebody. Our own are sentences for the operator."""
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    told = str(error) if kind.__module__.partition(".")[0] in OURS or issubclass(kind, ImportError) else "the lines of the code are in `frames`"
+    logging.getLogger(__name__).critical("The process ends: %s", told, exc_info=(kind, error, trace))

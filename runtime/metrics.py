@@ -3,7 +3,6 @@
 from typing import Any, Sequence
 
 from prometheus_client import Counter, Gauge, Histogram
-from rasa.shared.core.events import ActionExecuted
 
 _SECONDS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.4, 0.8, 1.5, 3, 8, 20)
 TURNS = Counter("stria_turns", "Turns by channel and outcome (answered, repeated, refused, failed, busy)", ["channel", "outcome"])
@@ -17,5 +16,5 @@ _UNSURE = {"action_clarify", "action_default_fallback"}
 
 def count_events(new: Sequence[Any]) -> None:
     """Observer of the tracker store: counts what a turn's stored events tell."""
-    if any(isinstance(event, ActionExecuted) and event.action_name in _UNSURE for event in new):
+    if any(getattr(event, "type_name", "") == "action" and event.action_name in _UNSURE for event in new):
         FALLBACKS.inc()

@@ -142,23 +142,31 @@ def main(arguments: List[str]) -> None:
     sys.path.insert(0, str(ROOT))
     if not chosen.model.is_file():
         sys.exit(f"There is no model at {chosen.model}: run `make train` first.")
-    from runtime.quiet import quieten
+    from runtime.quiet import log_warnings_only, quieten
 
     quieten()
     from runtime import logs
 
+    log_warnings_only(log_level())
     logs.configure(log_level())
     open_files()
     try:
         app = application(chosen.model, chosen.rest)
     except ValueError as error:
         sys.exit(str(error))
-    app.run(host=private_host(), port=rasa_port(), backlog=512, access_log=False, debug=False)
+    run(app, private_host(), rasa_port())
     sys.stdout.flush()
     if not getattr(app.ctx, "served", False):
         print(f"Port {rasa_port()} is taken: stop what uses it, or set STRIA_RASA_PORT.", file=sys.stderr, flush=True)
         os._exit(1)
     os._exit(0)  # a thread that waits for a frozen database must not keep a stopped server alive
+
+
+def run(app: Any, host: str, port: int) -> None:
+    """Serve until stopped."""
+    from runtime.framing import Punctual
+
+    app.run(host=host, port=port, protocol=Punctual, backlog=512, access_log=False, debug=False)
 
 
 def open_files() -> None:

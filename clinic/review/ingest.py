@@ -264,9 +264,10 @@ def main(arguments: List[str]) -> None:
     chosen = options.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
     from clinic import ready
+    from runtime import logs
     from runtime.settings import log_level
 
-    logging.basicConfig(level=log_level(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(log_level())
     ready.prepare()
     if chosen.once:
         from clinic.review import figures

@@ -79,8 +79,9 @@ def serve(model: Path, port: int, options: Dict[str, Any], agent: Any) -> None:
     agent.lock_store = agent.processor.lock_store = LockStore.create(endpoints.lock_store)
     if actions_url():
         agent.action_endpoint = agent.processor.action_endpoint = RemoteActions(actions_url(), actions_secret())
-    from runtime import logs
+    from runtime import logs, quiet
 
+    quiet.log_warnings_only(log_level())
     logs.configure(log_level())
     faults = options.get("faults", {})
     disturb(agent, faults)
@@ -99,13 +100,14 @@ def serve(model: Path, port: int, options: Dict[str, Any], agent: Any) -> None:
         return agent
 
     server.load = load
+    server.SLOWEST_SENDER = faults.get("patience", server.SLOWEST_SENDER)
     app = server.application(model, rest=True)
 
     async def erase(request: Request, conversation: str) -> HTTPResponse:
         return text(str(await app.ctx.turns.erase(conversation)))
 
     app.add_route(erase, "/erase/<conversation:str>", methods=["POST"])
-    app.run(host="127.0.0.1", port=port, access_log=False, debug=False)
+    server.run(app, "127.0.0.1", port)
 
 
 def main(model: Path) -> None:

@@ -78,6 +78,30 @@ async def test_slow_senders_keep_nobody_waiting(site: Site) -> None:
     assert await site.gone(port)
 
 
+async def test_senders_who_trickle_are_let_go(site: Site) -> None:
+    """A byte now and then is no reason to wait: the time limit is for the whole request."""
+    port = await site.start(patience=1)
+    whole = post(GOOD)
+    body = whole.index(b"\r\n\r\n") + 4
+
+    async def seconds(start: int) -> float:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(whole[:start])
+        started = time.monotonic()
+        with contextlib.suppress(ConnectionError):
+            for place in range(start, start + 40):
+                writer.write(whole[place : place + 1] or b" ")
+                with contextlib.suppress(asyncio.TimeoutError):
+                    if b"408" in await asyncio.wait_for(reader.read(20), 0.2):
+                        break
+        writer.close()
+        return time.monotonic() - started
+
+    spent = await asyncio.gather(*(seconds(place) for place in (5, 10, 20, body, body + 3)))
+    assert all(0.5 < each < 4 for each in spent), spent
+    assert not apology(await site.say(port, "a", MESSAGE, "m1")) and site.stored("a") == ["m1"]
+
+
 async def test_more_connections_than_the_process_may_open(site: Site) -> None:
     port = await site.start()
     used = len(list(Path(f"/proc/{site.pids[port]}/fd").iterdir()))

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import subprocess
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knowledge.library import ROOT
 from runtime import framing, gate, notices
 from runtime.logs import SafeFormatter
 
@@ -128,3 +130,30 @@ def test_of_a_giant_message_beginning_and_end_are_kept() -> None:
     assert verdict.notice == "too_long"
     assert verdict.text.startswith("begin") and verdict.text.endswith("my throat is closing")
     assert len(verdict.text) <= gate.LONGEST_SCAN + 1
+
+
+TALKATIVE = """
+import logging
+own = logging.getLogger("chatty.part")
+own.setLevel(logging.INFO)
+own.addHandler(logging.StreamHandler())
+from runtime import logs
+logs.configure("WARNING")
+own.info("Zebedee, whom nobody should hear of")
+own.warning("Zebedee, 07400 987654")
+raise {error}("Zebedee, 07400 987654")
+"""
+
+
+@pytest.mark.parametrize("error, told", [("ValueError", False), ("logs.metrics.Refused", True)])
+def test_a_process_that_ends_does_not_quote_what_ended_it(error: str, told: bool) -> None:
+    """Only our own errors are sentences that nobody wrote but us."""
+    code = TALKATIVE.format(error=error)
+    if told:
+        code = code.replace("raise ", "logs.metrics.Refused = type('Refused', (Exception,), {'__module__': 'runtime.metrics'})\nraise ")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert done.returncode == 1
+    assert [line["level"] for line in lines] == ["WARNING", "CRITICAL"]
+    assert "Zebedee" not in json.dumps(lines[0]) and ("Zebedee" in json.dumps(lines[1])) is told
+    assert lines[1]["error"] == error.rpartition(".")[2]

@@ -1,5 +1,7 @@
 """Conversations as the bot's table of events holds them: for the tests of the review desk, and by the hundred thousand for its bench."""
 
+import io
+import itertools
 import json
 import random
 import sqlite3
@@ -94,6 +96,31 @@ class Events:
 
     def close(self) -> None:
         self.connection.close()
+
+
+class PostgresEvents(Events):
+    """The same in PostgreSQL, in the tables the bot makes itself. `address`: of an empty database."""
+
+    def __init__(self, address: str):
+        import psycopg2
+
+        from runtime import database
+
+        engine = database.make_engine(address)
+        database.metadata.create_all(engine)
+        engine.dispose()
+        self.connection = psycopg2.connect(address)
+
+    def rows(self, given: Iterator[tuple[Any, ...]]) -> None:
+        """By COPY, 20,000 rows at a time."""
+        with self.connection, self.connection.cursor() as cursor:
+            while some := list(itertools.islice(given, 20_000)):
+                lines = "".join("\t".join("\\N" if value is None else _copied(value) for value in row) + "\n" for row in some)
+                cursor.copy_expert("COPY events (sender_id, type_name, timestamp, intent_name, action_name, data) FROM STDIN", io.StringIO(lines))
+
+
+def _copied(value: Any) -> str:
+    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
 def rows(sender: str, events: list[dict[str, Any]], at: float, every: float = 2.0) -> Iterator[tuple[Any, ...]]:

@@ -1,8 +1,11 @@
-"""The review desk at scale: `python -m bench.review [conversations]` (200,000 by default, about 2 million events), results in var/bench/review.md.
+"""The review desk at scale: `python -m bench.review [conversations] [--postgres]` (200,000 by default, about 2 million events), results in
+var/bench/review.md or review-postgres.md.
 
 Makes a bot's database, reads it in as the real process does, and times the pages as a reviewer's browser would ask for them.
 """
 
+import argparse
+import contextlib
 import os
 import resource
 import statistics
@@ -43,28 +46,56 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - started, found
 
 
-def main(count: int) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="stria-bench-"))
+def main(arguments: list[str]) -> None:
+    options = argparse.ArgumentParser(prog="python -m bench.review", description=__doc__)
+    options.add_argument("conversations", nargs="?", type=int, default=200_000)
+    options.add_argument(
+        "--postgres", action="store_true", help="both databases in a PostgreSQL of our own, fsync on, as Debian configures it but for its port"
+    )
+    chosen = options.parse_args(arguments)
+    with contextlib.ExitStack() as ends, tempfile.TemporaryDirectory(prefix="stria-bench-") as place:
+        folder = Path(place)
+        where = {"STRIA_CLINIC_DB": str(folder / "clinic.sqlite3"), "STRIA_CONVERSATIONS_DB": str(folder / "conversations.sqlite3")}
+        if chosen.postgres:
+            from tests.servers import Postgres
+
+            server = Postgres(durable=True)
+            server.start()
+            ends.callback(server.close)
+            where = {"STRIA_CLINIC_DB": server.database(), "STRIA_CONVERSATIONS_DB": server.database()}
+        measure(chosen.conversations, where)
+
+
+def measure(count: int, where: dict[str, str]) -> None:
+    """`where`: the two databases' addresses as the environment names them."""
     from cryptography.fernet import Fernet
 
-    os.environ.update(STRIA_CLINIC_DB=str(folder / "clinic.sqlite3"), STRIA_CONVERSATIONS_DB=str(folder / "conversations.sqlite3"))
+    os.environ.update(where)
     os.environ.setdefault("STRIA_RECORD_KEYS", Fernet.generate_key().decode())
     os.environ.setdefault("STRIA_SIGNING_KEY", "bench " * 20)
-    from bench.conversations import Events, many
+    from bench.conversations import Events, PostgresEvents, many
     from clinic import ready
 
     ready.prepare()
     from django.contrib.auth.models import Group, User
+    from django.core.management import call_command
+    from django.db import connection, connections
     from django.test import Client
 
     from clinic.review import figures
     from clinic.review.ingest import BATCH, Reader
     from clinic.review.models import Message, Talk
 
-    events = Events(folder / "conversations.sqlite3")
+    call_command("migrate", interactive=False, verbosity=0)
+    postgres, talked = connection.vendor == "postgresql", where["STRIA_CONVERSATIONS_DB"]
+    events = PostgresEvents(talked) if postgres else Events(Path(talked))
     made, _ = timed(lambda: events.rows(many(count)))
-    events.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a bot writes over a month and not in one transaction
-    total = events.connection.execute("SELECT count(*) FROM events").fetchone()[0]
+    if not postgres:
+        events.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a bot writes over a month and not in one transaction
+    with contextlib.closing(events.connection.cursor()) as cursor:
+        cursor.execute("SELECT count(*) FROM events")
+        total = cursor.fetchone()[0]
+    events.connection.rollback()
     print(f"{total:,} events of {count:,} conversations made in {made:.0f} s", flush=True)
     reader, batches = Reader(), []
 
@@ -88,10 +119,11 @@ def main(count: int) -> None:
         "rare": Message.objects.filter(text__startswith="the reference word is").order_by("pk").values_list("text", flat=True)[0].rpartition("marker")[2],
         "middle": str(Talk.objects.order_by("pk").values_list("pk", flat=True)[count // 2]),
     }
+    name, command = ("PostgreSQL" if postgres else "SQLite"), f"python -m bench.review {count}{' --postgres' if postgres else ''}"
     lines = [
         "# Review desk",
         "",
-        f"{count:,} conversations, {total:,} events, {Message.objects.count():,} messages kept; SQLite; `python -m bench.review {count}`.",
+        f"{count:,} conversations, {total:,} events, {Message.objects.count():,} messages kept; {name}; `{command}`.",
         "",
         "| ingest | |",
         "|---|--:|",
@@ -99,7 +131,7 @@ def main(count: int) -> None:
         f"| a million events | {1_000_000 / total * ingested:.0f} s |",
         f"| a batch of {BATCH:,}, median (bookings wait so long at most) | {1000 * statistics.median(batches):.0f} ms |",
         f"| tallies of 30 days | {tallied:.1f} s |",
-        f"| records' database | {(folder / 'clinic.sqlite3').stat().st_size / 1e6:,.0f} MB |",
+        f"| records' database | {_size(where['STRIA_CLINIC_DB']) / 1e6:,.0f} MB |",
         f"| memory | {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:.0f} MB |",
         "",
         "| page (whole answer, template included) | median | worst of 7 |",
@@ -120,11 +152,24 @@ def main(count: int) -> None:
     live, _ = timed(lambda: _live(events, reader))
     lines += ["", f"A new message is on the page's list {1000 * live:.0f} ms after the read begins, to which the pause between two reads (700 ms) is added."]
     lines.append(f"Slower than {GOAL} ms: {', '.join(slow) or 'none'}.")
-    target = VAR / "bench"
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "review.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    target = VAR / "bench" / ("review-postgres.md" if postgres else "review.md")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
-    print(f"Written to {(target / 'review.md').relative_to(ROOT)}; the databases are in {folder} and may be deleted.")
+    print(f"Written to {target.relative_to(ROOT)}.")
+    events.close()
+    connections.close_all()
+
+
+def _size(records: str) -> int:
+    """Bytes of the records' database. `records`: a file, or PostgreSQL's."""
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return Path(records).stat().st_size
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        return int(cursor.fetchone()[0])
 
 
 def _live(events: Any, reader: Any) -> None:
@@ -136,4 +181,4 @@ def _live(events: Any, reader: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
+    main(sys.argv[1:])

@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 from clinic import models, references, sealing
 from clinic.booking.slots import Slot
 from clinic.booking.times import UTC
+from clinic.review import access, recovery
 from clinic.services import bookings, contacts, handoffs, history, requests, retention
 from clinic.services.results import Booking, NotChangeable, Requested, SlotTaken
 from knowledge.practice import PRACTICE
@@ -525,6 +526,19 @@ class MessageAdmin(ReadOnly):
 
 class StaffAdmin(UserAdmin):
     """Only a superuser may make others superusers or hand out single permissions."""
+
+    actions = ("forget_second_factor",)
+
+    @admin.action(description="Take the second factor away (the phone is lost; make sure it is really they who ask)", permissions=["change"])
+    def forget_second_factor(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        for user in chosen:
+            if not self.has_change_permission(request, user) or user.pk == request.user.pk:
+                messages.error(request, f"{user.get_username()} keeps it: nobody takes away their own, and only a superuser a superuser's.")
+            elif recovery.forget(user):
+                access.note(request, "second factor", taken_from=user.get_username())
+                messages.success(request, f"{user.get_username()} has no second factor any more.")
+            else:
+                messages.warning(request, f"{user.get_username()} has none.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fixed = super().get_readonly_fields(request, obj)

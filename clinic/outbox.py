@@ -4,19 +4,17 @@ A message is claimed for a short while, sent, and marked. Whoever dies in betwee
 Message-ID and calendar UID come from the reference, so what arrives twice is recognised as one.
 """
 
-import argparse
 import asyncio
 import datetime as dt
 import logging
-import os
 import random
 import re
 import secrets
-import signal
 import sys
-import threading
 from dataclasses import dataclass
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple, Type
+
+from clinic import worker
 
 logger = logging.getLogger("clinic.outbox")
 
@@ -228,51 +226,35 @@ def _now() -> dt.datetime:
     return dt.datetime.now(tz=dt.timezone.utc)
 
 
-def run(stopped: threading.Event, poll: float = POLL) -> None:
-    """Work until `stopped` is set. A database that is away is waited for."""
-    from django.db import DatabaseError, InterfaceError, close_old_connections
+class Sending:
+    """The sender as a process, with what else has its hour: unfinished bookings, hand-offs that were left alone, what has grown old."""
 
-    from clinic.services import bookings, handoffs, retention
+    away: Tuple[Type[Exception], ...] = ()
 
-    worker = Worker()
-    tidied = purged = _now() - PURGE_EVERY
-    while not stopped.is_set():
-        try:
-            close_old_connections()
-            if _now() - tidied >= TIDY_EVERY:
-                bookings.settle_cut_off(_now())
-                handoffs.left_alone(_now())
-                tidied = _now()
-            if _now() - purged >= PURGE_EVERY:
-                retention.purge(_now())
-                purged = _now()
-            worker.round()
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("The records are unavailable (%s); trying again.", type(error).__name__)
-            stopped.wait(5)
-        stopped.wait(poll)
+    def __init__(self, poll: float = POLL):
+        self.worker, self.poll = Worker(), poll
+        self.tidied = self.purged = _now() - PURGE_EVERY
+
+    def step(self) -> float:
+        from clinic.services import bookings, handoffs, retention
+
+        if _now() - self.tidied >= TIDY_EVERY:
+            bookings.settle_cut_off(_now())
+            handoffs.left_alone(_now())
+            self.tidied = _now()
+        if _now() - self.purged >= PURGE_EVERY:
+            retention.purge(_now())
+            self.purged = _now()
+        self.worker.round()
+        return self.poll
+
+    def once(self) -> str:
+        done = self.worker.round()
+        return f"sent {done.sent}, to be tried again {done.later}, not deliverable {done.failed}, no longer needed {done.dropped}"
 
 
 def main(arguments: List[str]) -> None:
-    """Serve until told to stop; with `--once` send what is due and end."""
-    options = argparse.ArgumentParser(prog="python -m clinic.outbox", description=__doc__)
-    options.add_argument("--once", action="store_true", help="send what is due now, then end")
-    chosen = options.parse_args(arguments)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
-    from clinic import ready
-    from runtime import logs
-    from runtime.settings import log_level
-
-    logs.configure(log_level())
-    ready.prepare()
-    if chosen.once:
-        done = Worker().round()
-        print(f"sent {done.sent}, to be tried again {done.later}, not deliverable {done.failed}, no longer needed {done.dropped}")
-        return
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    run(stopped)
+    worker.main(arguments, "python -m clinic.outbox", str(__doc__), Sending)
 
 
 if __name__ == "__main__":

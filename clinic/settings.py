@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "clinic.review.apps.Review",
     "django_otp",
     "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "clinic.website",
     "django.contrib.auth",
     "django.contrib.contenttypes",

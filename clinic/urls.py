@@ -14,6 +14,7 @@ urlpatterns = [
     path("staff/logout/", doors.leave, name="staff_logout"),
     path("staff/second-factor/", doors.second_factor, name="second_factor"),
     path("staff/second-factor/setup/", doors.set_up, name="second_factor_setup"),
+    path("staff/second-factor/codes/", doors.new_codes, name="recovery_codes"),
     path("staff/desk/", include("clinic.review.urls")),
     path("staff/find/<str:kind>/<str:reference>/", views.find, name="find"),
     path("staff/admin/", admin.site.urls),

@@ -140,5 +140,5 @@ def log(request: HttpRequest) -> HttpResponse:
 
 KINDS = (
     *("view", "search", "unmask", "export", "correct", "reviewed", "unreviewed", "assign", "unassign", "tag", "untag", "note", "take", "write"),
-    *("give back", "diary", "booking", "requests", "request", "figures", "unknown", "patch"),
+    *("give back", "diary", "booking", "requests", "request", "figures", "unknown", "patch", "second factor"),
 )

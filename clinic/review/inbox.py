@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 from urllib.parse import urlencode
 
@@ -61,6 +62,11 @@ class Filters:
         values: Dict[str, Any] = {f.name: getattr(mine, f.name) for f in fields(mine)}
         return urlencode({k: "1" if v is True else v.isoformat() if isinstance(v, dt.date) else v for k, v in values.items() if v not in ("", None, False)})
 
+    @cached_property
+    def matching(self) -> List[int]:
+        """Sessions that have the words. Looked up once, though the page and its count both ask: a `Filters` lives for one answer."""
+        return search.talks(self.q)
+
     @property
     def active(self) -> List[Tuple[str, str]]:
         """What is filtered, in words, with the address without it."""
@@ -103,7 +109,7 @@ def found(filters: Filters, user: Any) -> QuerySet[Talk]:
     """The sessions, unordered."""
     rows = Talk.objects.filter(turns__gt=0)
     if filters.q:
-        rows = rows.filter(pk__in=search.talks(filters.q))
+        rows = rows.filter(pk__in=filters.matching)
     if filters.since:
         rows = rows.filter(ended__gte=figures.bounds(filters.since)[0])
     if filters.until:

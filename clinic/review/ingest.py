@@ -4,15 +4,13 @@ A batch and the cursor are one transaction, so each event is taken once whatever
 erases a person deletes the events first and our rows then, so what is erased cannot come back through a batch that was under way.
 """
 
-import argparse
 import logging
-import os
 import random
-import signal
 import sys
-import threading
 import time
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Set
+
+from clinic import worker
 
 logger = logging.getLogger("clinic.review")
 
@@ -230,58 +228,37 @@ def mask_stored(talk: Any, known: Any, places: frozenset[str]) -> None:
     talk.save(update_fields=["lead"])
 
 
-def _now() -> float:
-    return time.monotonic()
+class Reading:
+    """The reader as a process: on and on, with the days counted anew every half minute."""
 
+    def __init__(self, reader: Optional[Reader] = None, poll: float = POLL):
+        from clinic.review.source import SourceAway
 
-def run(stopped: threading.Event, poll: float = POLL, reader: Optional[Reader] = None) -> None:
-    """Work until `stopped` is set. A database that is away is waited for."""
-    from django.db import DatabaseError, InterfaceError, close_old_connections
+        self.reader, self.poll, self.away = reader or Reader(), poll, (SourceAway,)
+        self.tallied = 0.0
 
-    from clinic.review import figures
-    from clinic.review.source import SourceAway
+    def step(self) -> float:
+        from clinic.review import figures
 
-    reader, tallied = reader or Reader(), 0.0
-    while not stopped.is_set():
-        taken = 0
-        try:
-            close_old_connections()
-            taken = reader.step()
-            if reader.touched_days and (_now() - tallied > TALLY_EVERY) and taken < BATCH:
-                figures.tally(sorted(reader.touched_days))
-                reader.touched_days.clear()
-                tallied = _now()
-        except (DatabaseError, InterfaceError, SourceAway) as error:
-            logger.warning("A database is unavailable (%s); trying again.", type(error).__name__)
-            stopped.wait(5)
-        stopped.wait(0.02 if taken == BATCH else poll)
+        taken = self.reader.step()
+        if self.reader.touched_days and time.monotonic() - self.tallied > TALLY_EVERY and taken < BATCH:
+            figures.tally(sorted(self.reader.touched_days))
+            self.reader.touched_days.clear()
+            self.tallied = time.monotonic()
+        return 0.02 if taken == BATCH else self.poll
+
+    def once(self) -> str:
+        from clinic.review import figures
+
+        count = 0
+        while taken := self.reader.step():
+            count += taken
+        figures.tally(sorted(self.reader.touched_days))
+        return f"{count} events taken"
 
 
 def main(arguments: List[str]) -> None:
-    """Serve until told to stop; with `--once` take what is there and end."""
-    options = argparse.ArgumentParser(prog="python -m clinic.review.ingest", description=__doc__)
-    options.add_argument("--once", action="store_true", help="take what is there now, then end")
-    chosen = options.parse_args(arguments)
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
-    from clinic import ready
-    from runtime import logs
-    from runtime.settings import log_level
-
-    logs.configure(log_level())
-    ready.prepare()
-    if chosen.once:
-        from clinic.review import figures
-
-        reader, count = Reader(), 0
-        while taken := reader.step():
-            count += taken
-        figures.tally(sorted(reader.touched_days))
-        print(f"{count} events taken")
-        return
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    run(stopped)
+    worker.main(arguments, "python -m clinic.review.ingest", str(__doc__), Reading)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Who may open what: nobody, until a group says so. Every look is written down for good."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import segno
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import URLPattern, reverse
@@ -245,6 +247,91 @@ class TestSecondFactor:
         client.post(reverse("second_factor_setup"), {"code": self.code(TOTPDevice.objects.get())})
         thief = login("receptionist")
         assert "/staff/second-factor/?" in thief.get(reverse("second_factor_setup"))["Location"]
+
+    def codes(self, client: Any) -> list[str]:
+        """Sets up an app and reads the recovery codes off the page."""
+        from django_otp.plugins.otp_totp.models import TOTPDevice
+
+        client.get(reverse("second_factor_setup"))
+        page = client.post(reverse("second_factor_setup"), {"code": self.code(TOTPDevice.objects.get(confirmed=False))}).content.decode()
+        return re.findall(r"<code>([a-z2-9-]+)</code>", page)
+
+    def test_the_picture_says_what_the_app_needs_and_brings_no_style(self, login: Login) -> None:
+        from django_otp.plugins.otp_totp.models import TOTPDevice
+
+        page = login("receptionist").get(reverse("second_factor_setup")).content.decode()
+        drawn = page[page.index("<svg") : page.index("</svg>")]
+        address = TOTPDevice.objects.get().config_url
+        assert "style" not in drawn and "<script" not in drawn and drawn.count("<path") == 2
+        assert segno.make(address, error="m").svg_inline(border=4, dark="#000", light="#fff", omitsize=True) in page and "secret=" in address
+
+    def test_a_recovery_code_opens_the_login_once(self, login: Login) -> None:
+        codes = self.codes(login("receptionist"))
+        assert len(set(codes)) == 10
+        client = login("receptionist")
+        assert client.get(reverse("review:inbox")).status_code == 302
+        assert client.post(reverse("second_factor"), {"recovery": codes[3].upper().replace("-", " ")})["Location"] == "/staff/"
+        assert b"9 are left" in client.get(reverse("review:inbox")).content
+        again = login("receptionist")
+        assert b"not right, or it has been used" in again.post(reverse("second_factor"), {"recovery": codes[3]}).content
+        assert again.get(reverse("review:inbox")).status_code == 302
+        # a wrong one makes the next try wait, so that nobody runs through them
+        assert b"Too many tries" in again.post(reverse("second_factor"), {"recovery": codes[4]}).content
+
+    def test_the_database_holds_no_recovery_code(self, login: Login) -> None:
+        from django_otp.plugins.otp_static.models import StaticToken
+
+        codes = self.codes(login("receptionist"))
+        stored = "".join(StaticToken.objects.values_list("token", flat=True))
+        assert len(stored) == 160 and not any(code.replace("-", "") in stored or code[:4] in stored for code in codes)
+
+    def test_somebody_elses_recovery_code_opens_nothing(self, login: Login) -> None:
+        mine = self.codes(login("manager"))
+        self.codes(login("receptionist"))
+        client = login("receptionist")
+        assert b"not right" in client.post(reverse("second_factor"), {"recovery": mine[0]}).content
+
+    def test_new_codes_need_the_apps_code_and_end_the_old_ones(self, login: Login) -> None:
+        from django_otp.plugins.otp_totp.models import TOTPDevice
+
+        client = login("receptionist")
+        codes = self.codes(client)
+        assert client.post(reverse("recovery_codes"), {"code": "000000"})["Location"] == reverse("second_factor_setup")
+        TOTPDevice.objects.update(throttling_failure_count=0, throttling_failure_timestamp=None, last_t=-1)
+        page = client.post(reverse("recovery_codes"), {"code": self.code(TOTPDevice.objects.get(confirmed=True))})
+        assert b"Keep these codes" in page.content and page["Cache-Control"] == "no-store"
+        again = login("receptionist")
+        assert b"not right" in again.post(reverse("second_factor"), {"recovery": codes[0]}).content
+
+    def test_nobody_makes_codes_who_has_not_given_the_factor(self, login: Login) -> None:
+        self.codes(login("receptionist"))
+        assert "/staff/second-factor/?" in login("receptionist").post(reverse("recovery_codes"), {"code": "1"})["Location"]
+
+    def test_a_manager_takes_a_lost_factor_away_but_not_their_own_or_a_superusers(self, login: Login) -> None:
+        from django.contrib.auth.models import User
+        from django_otp.plugins.otp_totp.models import TOTPDevice
+
+        for name in ("receptionist", "clinician"):
+            self.codes(login(name))
+        User.objects.filter(username="clinician").update(is_superuser=True)
+        manager = login("manager")
+        chosen = {"action": "forget_second_factor", "_selected_action": list(User.objects.values_list("pk", flat=True))}
+        manager.post(reverse("admin:auth_user_changelist"), chosen)
+        assert [device.user.username for device in TOTPDevice.objects.filter(confirmed=True)] == ["clinician"]
+        assert [row.detail for row in looks("second factor") if row.actor == "manager"] == [{"taken_from": "receptionist"}]
+        login("receptionist").post(reverse("admin:auth_user_changelist"), chosen)
+        assert TOTPDevice.objects.filter(confirmed=True).count() == 1
+
+    def test_the_command_helps_the_last_manager(self, login: Login, capsys: pytest.CaptureFixture[str]) -> None:
+        from django.core.management import CommandError, call_command
+        from django_otp.plugins.otp_static.models import StaticToken
+
+        self.codes(login("manager"))
+        call_command("forget_second_factor", "manager")
+        assert "no second factor any more" in capsys.readouterr().out and not StaticToken.objects.exists()
+        assert login("manager").get(reverse("review:inbox")).status_code == 200
+        with pytest.raises(CommandError):
+            call_command("forget_second_factor", "nobody")
 
 
 def test_a_login_that_is_left_alone_ends(login: Login) -> None:

@@ -156,7 +156,7 @@ def test_staff_are_told_apart_from_the_assistant(bot: Events, ingest: Ingest) ->
 
 
 @pytest.mark.usefixtures("any_records")
-def test_search_finds_words_phrases_and_beginnings(bot: Events, ingest: Ingest) -> None:
+def test_search_finds_words_phrases_and_beginnings(bot: Events, ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     from clinic.review import search
 
     bot.rows(many(60, seed=3))
@@ -168,6 +168,14 @@ def test_search_finds_words_phrases_and_beginnings(bot: Events, ingest: Ingest) 
     for hostile in ('"', "*", "AND", "a OR b", "NEAR(a b)", "text:zebra", "'; DROP TABLE review_talk; --", "(((", "&|!", "\\", "%_", "^", "a:b:*", "-"):
         assert isinstance(search.talks(hostile), list)
     assert len(search.talks("hurt")) > 5
+    # wherever the newest end, the same are found
+    before = search.talks("hurt")
+    for window in (1, 30, 10_000):
+        monkeypatch.setattr(search, "WINDOW", window)
+        assert search.talks("hurt") == before and search.talks("zebrastreifen") == [talk]
+        monkeypatch.setattr(search, "NEWEST", 3)
+        assert search.talks("hurt") == before[: len(search.talks("hurt"))] and 0 < len(search.talks("hurt")) <= 3
+        monkeypatch.setattr(search, "NEWEST", 3000)
 
 
 def test_new_messages_are_there_within_two_seconds(bot: Events, ingest: Ingest) -> None:
@@ -175,13 +183,14 @@ def test_new_messages_are_there_within_two_seconds(bot: Events, ingest: Ingest) 
 
     from django.db import connections
 
-    from clinic.review.ingest import run
+    from clinic import worker
+    from clinic.review.ingest import Reading
 
     stopped = threading.Event()
 
     def work() -> None:
         try:
-            run(stopped)
+            worker.run(Reading(), stopped)
         finally:
             connections.close_all()
 

@@ -1,6 +1,12 @@
 """What says who somebody is goes; what they ask stays."""
 
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
 import pytest
+import yaml
 
 from clinic.review.masking import Known, mask, mask_answer
 
@@ -52,6 +58,25 @@ SHOWN = [
     "6 weeks post partum, c-section, 3 cm scar",
 ]
 
+SPELLINGS: dict[str, list[str]] = yaml.safe_load((Path(__file__).parent / "spellings.yml").read_text(encoding="utf-8"))
+SAYS_NOTHING = set("the of at dot underscore on or and number ext flat mr mrs ms mx dr professor oh".split())
+
+
+def words(text: str) -> "Counter[str]":
+    return Counter(re.findall(r"\w+", re.sub(r"\[[a-z -]+\]", " ", text.casefold())))
+
+
+@pytest.mark.parametrize("marked", [row for kind, rows in SPELLINGS.items() if kind != "kept" for row in rows])
+def test_no_word_between_the_marks_is_left(marked: str) -> None:
+    secret, rest = " ".join(re.findall("«(.*?)»", marked, re.S)), words(re.sub("«.*?»", " ", marked, flags=re.S))
+    masked = words(mask(re.sub("[«»]", "", marked)))
+    assert [word for word in words(secret) if word not in SAYS_NOTHING and masked[word] > rest[word]] == []
+
+
+@pytest.mark.parametrize("text", SPELLINGS["kept"])
+def test_what_says_nothing_of_anybody_is_left_whole(text: str) -> None:
+    assert mask(text) == text
+
 
 @pytest.mark.parametrize(("text", "gone"), HIDDEN)
 def test_who_somebody_is_is_hidden(text: str, gone: list[str]) -> None:
@@ -75,5 +100,12 @@ def test_the_clinic_itself_is_no_secret() -> None:
 
 
 def test_masking_again_changes_nothing() -> None:
-    for text, _ in HIDDEN:
+    for text in [*(text for text, _ in HIDDEN), *(re.sub("[«»]", "", row) for rows in SPELLINGS.values() for row in rows)]:
         assert mask(mask(text)) == mask(text)
+
+
+@pytest.mark.parametrize("piece", ["im ", "1 a", "a at ", "[", "name ", "9 9-", "A", "dot at ", "my sister ", "a.", "one "])
+def test_a_long_odd_message_is_masked_in_no_time(piece: str) -> None:
+    began = time.monotonic()
+    mask(piece * (8000 // len(piece)))
+    assert time.monotonic() - began < 2

@@ -15,7 +15,9 @@ AWAY = 5.0  # seconds until a database that is away is tried again
 class Work(Protocol):
     """What a process does over and over."""
 
-    away: Tuple[Type[Exception], ...]  # what it raises, beside the records' own errors, when a database cannot be reached now
+    @property
+    def away(self) -> Tuple[Type[Exception], ...]:
+        """What it raises, beside the records' own errors, when a database cannot be reached now."""
 
     def step(self) -> float:
         """Do what there is to do; seconds until it wants to be asked again."""
@@ -28,11 +30,12 @@ def run(work: Work, stopped: threading.Event, away: float = AWAY) -> None:
     """Work until `stopped` is set."""
     from django.db import DatabaseError, InterfaceError, close_old_connections
 
+    away_errors: Tuple[Type[Exception], ...] = (DatabaseError, InterfaceError, *work.away)
     while not stopped.is_set():
         try:
             close_old_connections()
             rest = work.step()
-        except (DatabaseError, InterfaceError, *work.away) as error:
+        except away_errors as error:
             logger.warning("A database is unavailable (%s); trying again.", type(error).__name__)
             rest = away
         stopped.wait(rest)

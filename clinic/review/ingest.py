@@ -8,7 +8,7 @@ import logging
 import random
 import sys
 import time
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Set
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Set, Tuple, Type
 
 from clinic import worker
 
@@ -234,7 +234,8 @@ class Reading:
     def __init__(self, reader: Optional[Reader] = None, poll: float = POLL):
         from clinic.review.source import SourceAway
 
-        self.reader, self.poll, self.away = reader or Reader(), poll, (SourceAway,)
+        self.reader, self.poll = reader or Reader(), poll
+        self.away: Tuple[Type[Exception], ...] = (SourceAway,)
         self.tallied = 0.0
 
     def step(self) -> float:

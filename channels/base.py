@@ -58,6 +58,12 @@ def _plain(data: Any) -> Optional[Mapping[str, Any]]:
     return None
 
 
+def calendar(data: Mapping[str, Any]) -> str:
+    """The text of a calendar file in a custom payload, "" when it holds none."""
+    content = (data.get("content") or data.get("ics")) if data.get("type") == "calendar" else ""
+    return content if isinstance(content, str) else ""
+
+
 def replies_of(event: Mapping[str, Any]) -> List[Dict[str, Any]]:
     """The response dictionaries that a stored bot event went out as; cut like `CollectingOutputChannel` cuts them."""
     data = event.get("data") or {}

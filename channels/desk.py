@@ -10,13 +10,13 @@ import random
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 import aiohttp
 
-from channels import greeting
+from channels import greeting, lending
 from channels.base import Background, Bubble, bubbles, pressed
 from channels.platform import ANSWER_WITHIN, CONNECT_WITHIN, Platform
 from channels.rendering import Capability, Part, chosen, menu, render, shows_numbers
@@ -36,6 +36,7 @@ MENU_EVENTS = 12  # spoken events in which the newest menu is looked for
 TURN_RETRIES = (0.0, 1.0, 4.0, 15.0)  # seconds before a turn that failed is tried again; then the apology goes out
 GIVE_UP_AFTER = 6 * 3600.0  # seconds after which an answer is too old to be sent: staff see to it
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds between attempts for one person, doubling
+IN_DOUBT = 5.0  # seconds in which a platform that can may still tell that it took a letter of which nobody wrote down what became
 LONGEST_REST = 10.0  # seconds for which a platform that does not answer is left alone; then one attempt shows whether it does
 TELL_AGAIN = 30.0  # seconds before staff are told again when that failed
 NUDGE_EVERY = 86400.0  # seconds between two templates to one person
@@ -45,11 +46,12 @@ ALARMING = ("emergency", "crisis", "urgent")
 
 @dataclass
 class Result:
-    """What a message causes: words to send and what changes about the person; `again`: nothing yet, try it later."""
+    """What a message causes: words to send, files they lead to, and what changes about the person; `again`: nothing yet, try it later."""
 
     said: List[Bubble] = field(default_factory=list)
     changes: Dict[str, Any] = field(default_factory=dict)
     again: bool = False
+    lent: List[post.File] = field(default_factory=list)
 
 
 class Road:
@@ -135,19 +137,24 @@ class Desk:
         now = time.time()
         arrivals = [platform.arrival(update, now) for update in updates]
 
-        def write(connection: Any) -> Tuple[List[str], int]:
-            lost = 0
+        def write(connection: Any) -> Tuple[List[str], List[str], int]:
+            lost, had = 0, []
             for delivery in deliveries:
-                if delivery.failed is not None:
-                    lost += sum(post.undelivered(connection, f"{channel}:", delivery.platform_id, delivery.failed) for channel in platform.channels())
-            return post.receive(connection, arrivals, now), lost
+                for channel in platform.channels():
+                    if delivery.key and (had_it := post.taken(connection, f"{channel}:", delivery.key, delivery.platform_id, now)):
+                        had.append(had_it)
+                    if delivery.failed is not None:
+                        lost += post.undelivered(connection, f"{channel}:", delivery.platform_id, delivery.failed)
+            return post.receive(connection, arrivals, now), had, lost
 
-        fresh, lost = await self.store.run(write)
+        fresh, had, lost = await self.store.run(write)
         for update in updates:
             if update.callback:
                 self.background.start(self._seen(platform, update))
         for conversation in fresh:
             self.wake("in", conversation)
+            self.wake("out", conversation)
+        for conversation in had:  # nobody had written down that it went out: it is not sent again
             self.wake("out", conversation)
         if lost:
             logger.warning("%s: %d messages did not arrive; staff are told", platform.channel, lost)
@@ -265,7 +272,7 @@ class Desk:
                 row = await self.store.run(partial(post.postpone, row=row, due=time.time() + TURN_RETRIES[row.tries]))
                 continue
             letters = [post.Letter(post.digest("bot", row.event, str(n)), part.to_json()) for n, part in enumerate(parts)]
-            row = await self.store.run(partial(post.finish, row=row, letters=letters, changes=result.changes, now=time.time()))
+            row = await self.store.run(partial(post.finish, row=row, letters=letters, changes=result.changes, now=time.time(), lent=result.lent))
             if letters:
                 self.wake("out", conversation)
 
@@ -302,7 +309,11 @@ class Desk:
         word = " ".join(update.text.casefold().strip(" .!\"'").split()) if update.kind in ("text", "begin") else ""
         if update.stop == "help":
             return Result()  # the platform has answered
-        if update.stop == "stop" or (update.kind == "text" and word in able.stop and await self._meant_to_us(update, able)):
+        if word in able.help and update.kind == "text":
+            return Result([Bubble(notice("help"))])
+        if word in able.leave and not update.stop and not person["stopped"] and await self._form_is_open(conversation):
+            update = replace(update, text="cancel" if word == "cancel" else "stop")  # what a form hears as "leave me"
+        elif update.stop == "stop" or (update.kind == "text" and word in able.stop and await self._meant_to_us(update, able)):
             # Where the platform itself silences us after the word, it confirms it too, and ours would be refused.
             told = [] if update.stop == "stop" else [Bubble(notice("stopped"))]
             return Result(told, {"stopped": "asked"})
@@ -326,8 +337,11 @@ class Desk:
         """Whether a word like "stop" ends all messages. In the middle of a form it ends the form, unless it is law or written as we write it: STOP."""
         if able.stop_silences or update.text.strip().isupper() or not update.text.strip(" .!").isalpha():
             return True
-        tracker = await self.store.peek(update.conversation)
-        return tracker is None or tracker.active_loop_name is None
+        return not await self._form_is_open(update.conversation)
+
+    async def _form_is_open(self, conversation: str) -> bool:
+        tracker = await self.store.peek(conversation)
+        return tracker is not None and tracker.active_loop_name is not None
 
     async def _answer(self, update: Update, row: Any, able: Capability, person: Mapping[str, Any]) -> Result:
         said: List[Bubble] = []
@@ -342,10 +356,11 @@ class Desk:
         answer: Answer = await self._turns().handle(incoming)
         if answer.outcome == "failed" and row.tries < len(TURN_RETRIES):
             return Result(again=True)  # stored as an apology it comes back at once as "repeated"; else it is run anew
-        said = bubbles(answer.replies)
+        channel = self.platforms[update.conversation.partition(":")[0]].channel
+        said, lent = lending.linked(bubbles(answer.replies), row.event, channel, time.time())
         if update.kind == "media":
             said.append(Bubble(notice("only_words")))
-        return await self._introduced(Result(said), able, person, shown)
+        return await self._introduced(Result(said, lent=lent), able, person, shown)
 
     async def _introduced(self, result: Result, able: Capability, person: Mapping[str, Any], words: str) -> Result:
         """Who speaks and what is kept, before the first answer of all; after an alarm it waits for the next one."""
@@ -450,9 +465,21 @@ class Desk:
             await asyncio.sleep(0.05)
         if road.open_in(time.time()) > 0:  # closed while this one waited for its turn
             return lambda c: post.later(c, letter, time.time() + road.open_in(time.time()), letter.error or "", counted=False)
+        if able.tells and letter.error == post.TRYING:  # a process ended between the platform's "taken" and our note of it
+            logger.warning("%s: a message may be on its way already; its report is waited for", platform.channel)
+            return partial(post.later, letter=letter, due=time.time() + IN_DOUBT, why="in doubt", counted=False)
+        if able.tells:
+            await self.store.run(lambda c: post.trying(c, letter))
         road.probing = road.failures > 0
         try:
-            platform_id = await platform.send(self._http(platform), letter.conversation, Part.from_json(letter.content), staff, late)
+            part = Part.from_json(letter.content)
+            try:
+                platform_id = await platform.send(self._http(platform), letter.conversation, part, letter.key, staff, late)
+            except Never as never:
+                if type(never) is not Never or not (part.file and part.text):
+                    raise
+                logger.warning("%s: a file was refused (%s); its words go instead", platform.channel, never.why)
+                platform_id = await platform.send(self._http(platform), letter.conversation, Part(part.text), letter.key, staff, late)
             road.went_well()
             metrics.SENT.labels(able.name, "sent").inc()
             return partial(post.sent, letter=letter, platform_id=platform_id)
@@ -465,7 +492,7 @@ class Desk:
                 return partial(post.failed, letter=letter, why=gone.why)
             return lambda c: (
                 post.drop(c, letter.conversation, "blocked"),
-                c.execute(post.people.update().where(post.people.c.conversation == letter.conversation).values(stopped="blocked")),
+                post.stop(c, letter.conversation, "blocked"),
             )
         except Never as never:
             road.went_well()
@@ -489,6 +516,8 @@ class Desk:
             logger.error("%s: a message could not be sent for hours (%s); staff are told", platform.channel, trouble.why)
             return partial(post.failed, letter=letter, why=trouble.why)
         pause = trouble.seconds if trouble.seconds is not None else min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(letter.tries, 8)) * random.uniform(0.8, 1.2)  # noqa: S311
+        if trouble.unsure and platform.able(letter.conversation).tells:
+            pause = max(pause, IN_DOUBT)
         logger.warning("%s: not sent now (%s), tried again in %.0f s", platform.channel, trouble.why, pause)
         return partial(post.later, letter=letter, due=now + pause, why=trouble.why)
 

@@ -5,10 +5,9 @@ from typing import Any, Dict, Mapping, Optional
 import aiohttp
 
 from channels.meta import Meta
-from channels.platform import Reading, identity, mappings, parsed, pick, whole, words
-from channels.rendering import Part
-from channels.updates import Update
-from runtime import gate
+from channels.platform import Reading, identity, key_of, mappings, parsed, pick, whole, words
+from channels.rendering import CALENDAR, Part
+from channels.updates import Delivery, Update
 
 MEDIA = ("image", "audio", "video", "file", "location", "sticker", "reel", "ig_reel", "template", "like_heart")
 
@@ -21,31 +20,34 @@ class MessengerChannel(Meta):
     window_codes = frozenset({2018278, 2534022, 1545041})
     gone_codes = frozenset({551, 2018001, 2018108, 2018028})
 
-    def read(self, body: bytes) -> Reading:
+    def read(self, body: bytes, query: str = "") -> Reading:
         data, reading = parsed(body), Reading()
         if data.get("object") != "page":
             reading.foreign += 1
             return reading
         for entry in mappings(data.get("entry")):
-            for event in mappings(entry.get("messaging")):  # `standby` is for another app that has the conversation
-                try:
-                    update = _update(event)
-                except gate.BadIdentity:
-                    update = None
-                if update is None:
-                    reading.foreign += 1
-                else:
-                    reading.updates.append(update)
+            events = mappings(entry.get("messaging"))  # `standby` is for another app that has the conversation
+            reading.add(events, _update)
+            reading.deliveries.extend(filter(None, map(_echo, events)))
         return reading
 
-    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, staff: bool = False, late: bool = False) -> Optional[str]:
-        message: Dict[str, Any] = {"text": part.text}
+    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, key: str, staff: bool = False, late: bool = False) -> Optional[str]:
+        message: Dict[str, Any] = {"attachment": {"type": "file", "payload": {"is_reusable": False}}} if part.file else {"text": part.text}
         if part.buttons:
-            message["quick_replies"] = [{"content_type": "text", "title": title, "payload": key} for title, key, _ in part.buttons]
+            message["quick_replies"] = [{"content_type": "text", "title": title, "payload": button} for title, button, _ in part.buttons]
+        message["metadata"] = key  # comes back in the echo
         kind = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"} if staff and late else {"messaging_type": "RESPONSE"}
         body = {"recipient": {"id": conversation.partition(":")[2]}, **kind, "message": message}
-        data = await self.graph_post(http, "me/messages", self.settings["token"], body)
+        data = await self.graph_post(http, "me/messages", self.settings["token"], body, upload=("filedata", part.file, CALENDAR) if part.file else None)
         return words(pick(data, "message_id"), 128) or None
+
+
+def _echo(event: Mapping[str, Any]) -> Optional[Delivery]:
+    """What the page itself has sent, if that was a message of ours."""
+    message: Any = event.get("message")
+    if not isinstance(message, Mapping) or message.get("is_echo") is not True or not key_of(message.get("metadata")):
+        return None
+    return Delivery(words(message.get("mid"), 128), key=key_of(message["metadata"]))
 
 
 def _update(event: Mapping[str, Any]) -> Optional[Update]:

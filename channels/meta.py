@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from typing import Any, FrozenSet, Mapping, Optional
+import json
+from typing import Any, Dict, FrozenSet, Mapping, Optional, Tuple
 
 import aiohttp
 from sanic.request import Request
@@ -44,9 +45,22 @@ class Meta(Platform):
     def graph(self, path: str) -> str:
         return f"{self.settings.get('api') or GRAPH}/{path}"
 
-    async def graph_post(self, http: aiohttp.ClientSession, path: str, token: str, body: Mapping[str, Any]) -> Any:
-        """The answer to a POST. Raises Later, Never, Gone or WindowClosed by Meta's error code, which says more than the status."""
-        status, data, headers = await self.call(http, "POST", self.graph(path), json=dict(body), headers={"Authorization": f"Bearer {token}"})
+    async def graph_post(
+        self, http: aiohttp.ClientSession, path: str, token: str, body: Mapping[str, Any], upload: Optional[Tuple[str, Mapping[str, str], str]] = None
+    ) -> Any:
+        """The answer to a POST. `upload`: a file that goes with it, as (field, {"name", "content"}, its type).
+
+        Raises Later, Never, Gone or WindowClosed by Meta's error code, which says more than the status.
+        """
+        request: Dict[str, Any] = {"json": dict(body)}
+        if upload:
+            field, file, kind = upload
+            form = aiohttp.FormData()
+            for name, value in body.items():
+                form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+            form.add_field(field, file["content"].encode(), filename=file["name"], content_type=kind)
+            request = {"data": form}
+        status, data, headers = await self.call(http, "POST", self.graph(path), headers={"Authorization": f"Bearer {token}"}, **request)
         if status == 200 and isinstance(data, dict) and "error" not in data:
             return data
         code, subcode = pick(data, "error", "code", default=0), pick(data, "error", "error_subcode", default=0)

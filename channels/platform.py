@@ -9,10 +9,11 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import time
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Awaitable, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import aiohttp
 from rasa.core.channels.channel import InputChannel, UserMessage
@@ -20,6 +21,7 @@ from sanic import Blueprint
 from sanic.request import Request
 from sanic.response import HTTPResponse, text
 
+from channels import lending
 from channels.rendering import Capability, Part, capabilities
 from channels.updates import Delivery, Later, Update
 from runtime import gate, post
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_WITHIN, ANSWER_WITHIN = 4.0, 12.0  # seconds
 LARGEST_REPLY = 262_144  # bytes of a platform's answer
+KEY = re.compile(r"[0-9a-f]{40}")  # of a letter, as `post.digest` makes them
 AHEAD = 3600.0  # seconds that a platform's clock may be ahead of ours
 
 
@@ -39,6 +42,18 @@ class Reading:
     updates: List[Update] = field(default_factory=list)
     deliveries: List[Delivery] = field(default_factory=list)
     foreign: int = 0
+
+    def add(self, events: Iterable[Any], update: Callable[[Any], Optional[Update]]) -> None:
+        """Read events one by one: one that is nobody's message, or not for us, costs itself alone."""
+        for event in events:
+            try:
+                found = update(event)
+            except gate.BadIdentity:
+                found = None
+            if found is None:
+                self.foreign += 1
+            else:
+                self.updates.append(found)
 
 
 class NotGenuine(Exception):
@@ -122,12 +137,15 @@ class Platform(InputChannel):
         """Whether the platform itself sent these very bytes."""
 
     @abstractmethod
-    def read(self, body: bytes) -> Reading:
-        """What a genuine request says. Raises ValueError when it is nothing that the platform sends."""
+    def read(self, body: bytes, query: str = "") -> Reading:
+        """What a genuine request says. `query`: of its address. Raises ValueError when it is nothing that the platform sends."""
 
     @abstractmethod
-    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, staff: bool = False, late: bool = False) -> Optional[str]:
-        """Send one message; the platform's id of it. `late`: outside the usual window. Raises Later, Never, Gone or WindowClosed."""
+    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, key: str, staff: bool = False, late: bool = False) -> Optional[str]:
+        """Send one message; the platform's id of it. `key`: 40 characters that stand for it, which platforms that can give back with their reports.
+
+        `late`: outside the usual window. Raises Later, Never, Gone or WindowClosed.
+        """
 
     async def nudge(self, http: aiohttp.ClientSession, conversation: str) -> bool:
         """Ask the person, by a template the platform has approved, to write again; False when there is none."""
@@ -172,6 +190,10 @@ class Platform(InputChannel):
         async def shake(request: Request) -> HTTPResponse:
             return self.handshake(request) or text("", status=405)
 
+        @webhook.route("/f/<token:str>", methods=["GET", "HEAD"])
+        async def file(request: Request, token: str) -> HTTPResponse:
+            return await lending.serve(request, token, request.app.ctx.desk.store)
+
         async def receive(request: Request) -> HTTPResponse:
             return await self.receive(request, request.app.ctx.desk)
 
@@ -190,7 +212,7 @@ class Platform(InputChannel):
             logger.warning("%s: a request without a valid proof was refused", self.channel)
             return text("", status=403)
         try:
-            reading = self.read(body)
+            reading = self.read(body, request.query_string)
         except Exception as error:  # genuine, but of no shape we know: told again it would not get better
             logger.error("%s: a genuine request could not be read (%s)", self.channel, type(error).__name__)
             return text("", status=400)
@@ -231,8 +253,10 @@ class Platform(InputChannel):
                 except ValueError:
                     data = None
                 return response.status, data, response.headers
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except aiohttp.ClientConnectorError as error:  # nothing has left us
             raise Later(type(error).__name__) from None
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+            raise Later(type(error).__name__, unsure=True) from None
 
 
 def retry_after(headers: Mapping[str, str], most: float = 3600.0) -> Optional[float]:
@@ -248,6 +272,11 @@ def retry_after(headers: Mapping[str, str], most: float = 3600.0) -> Optional[fl
         return min(most, max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time()))
     except (ValueError, TypeError, IndexError):
         return None
+
+
+def key_of(value: Any) -> str:
+    """Our own mark of a letter where a platform gives it back, else ""."""
+    return value if isinstance(value, str) and KEY.fullmatch(value) else ""
 
 
 def identity(channel: str, value: Any) -> str:

@@ -14,11 +14,13 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import yaml
 
-from channels.base import Bubble, button_key
+from channels.base import Bubble, button_key, calendar
 from runtime.conversations import STAFF
 
 CHOOSE = "Please choose:"
 HOW_TO_CHOOSE = "Reply with the number."
+FOR_CALENDAR = "For your calendar: {link}"
+CALENDAR = "text/calendar"
 OPEN_LIST = "Choose"
 GSM = frozenset("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà")
 GSM_DOUBLE = frozenset("^{}\\[~]|€")
@@ -60,6 +62,9 @@ class Capability:
     stop: Tuple[str, ...] = ()
     start: Tuple[str, ...] = ()
     stop_silences: bool = False
+    leave: Tuple[str, ...] = ()
+    help: Tuple[str, ...] = ()
+    tells: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +79,10 @@ def capabilities(path: Path = Path(__file__).parent / "capabilities.yml") -> Map
 
 @dataclass(frozen=True)
 class Part:
-    """One message of a platform. `style`: none or a kind of capabilities.yml; `buttons`: (title, key, description); `file`: {"name", "content"}."""
+    """One message of a platform. `style`: none or a kind of capabilities.yml; `buttons`: (title, key, description).
+
+    `file`: {"name", "content"}, which goes without `text`; that is said in its place when the platform refuses the file.
+    """
 
     text: str
     style: str = "none"
@@ -254,13 +262,14 @@ def _words_of_data(bubbles: Sequence[Bubble], able: Capability) -> List[Bubble]:
         if data is None:
             found.append(bubble)
         elif data.get("type") == "calendar":
-            if able.files and _calendar(data):
+            if able.files and calendar(data):
                 found.append(bubble)
             elif found and found[-1].data is None:  # the first line of the bubble before it announces the file
                 before = found.pop()
                 _, _, rest = before.text.partition("\n")
-                if rest.strip() or before.buttons:
-                    found.append(Bubble(rest.strip(), before.buttons))
+                text = f"{_link(data)}\n{rest.strip()}".strip()
+                if text or before.buttons:
+                    found.append(Bubble(text, before.buttons))
         else:
             found = _with_words(found, data, able)
     return found
@@ -300,14 +309,14 @@ def _card(data: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _calendar(data: Mapping[str, Any]) -> str:
-    content = data.get("content") or data.get("ics")
-    return content if isinstance(content, str) else ""
+def _link(data: Mapping[str, Any]) -> str:
+    return FOR_CALENDAR.format(link=data["link"]) if isinstance(data.get("link"), str) else ""
 
 
 def _file(data: Mapping[str, Any], able: Capability) -> Part:
     name = str(data.get("filename") or "appointment.ics")
-    return Part("", file={"name": re.sub(r"[^A-Za-z0-9._-]", "", name)[:60] or "appointment.ics", "content": _calendar(data)})
+    said = split(f"{_card(data)}\n{_link(data)}", able.text, able.unit)[:1]
+    return Part("".join(said), file={"name": re.sub(r"[^A-Za-z0-9._-]", "", name)[:60] or "appointment.ics", "content": calendar(data)})
 
 
 _WORDS = {word: n for n, word in enumerate("one two three four five six seven eight nine ten eleven twelve".split(), 1)}

@@ -32,22 +32,15 @@ class TelegramChannel(Platform):
     def genuine(self, request: Request, body: bytes) -> bool:
         return same(request.headers.get("x-telegram-bot-api-secret-token"), self.secret())
 
-    def read(self, body: bytes) -> Reading:
-        data, reading = parsed(body), Reading()
-        try:
-            update = _update(data)
-        except gate.BadIdentity:
-            update = None
-        if update is None:
-            reading.foreign += 1
-        else:
-            reading.updates.append(update)
+    def read(self, body: bytes, query: str = "") -> Reading:
+        reading = Reading()
+        reading.add([parsed(body)], _update)
         return reading
 
     def method(self, name: str) -> str:
         return f"{self.settings.get('api') or API}/bot{self.settings['token']}/{name}"
 
-    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, staff: bool = False, late: bool = False) -> Optional[str]:
+    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, key: str, staff: bool = False, late: bool = False) -> Optional[str]:
         chat = int(conversation.partition(":")[2])
         if part.file:
             form = aiohttp.FormData()

@@ -8,7 +8,7 @@ from sanic.request import Request
 from sanic.response import HTTPResponse
 from twilio.request_validator import RequestValidator
 
-from channels.platform import Platform, Reading, identity, pick, retry_after, same, whole, words
+from channels.platform import Platform, Reading, identity, key_of, pick, retry_after, same, whole, words
 from channels.rendering import Part
 from channels.updates import Delivery, Gone, Later, Never, Update, WindowClosed
 from runtime import gate
@@ -70,34 +70,32 @@ class TwilioChannel(Platform):
             return False
         return same(given, self.validator.compute_signature(self.address(request.path, request.query_string), fields))
 
-    def read(self, body: bytes) -> Reading:
+    def read(self, body: bytes, query: str = "") -> Reading:
         fields, reading = form(body), Reading()
         status = (fields.first("MessageStatus") or fields.first("SmsStatus")).lower()
         sid = fields.first("MessageSid") or fields.first("SmsMessageSid") or fields.first("SmsSid")
         if status and status != "received":
-            if status in UNDELIVERED and sid:
-                reading.deliveries.append(Delivery(sid[:128], str(whole(fields.first("ErrorCode")) or status)))
+            failed, key = status in UNDELIVERED, key_of(dict(parse_qsl(query)).get("letter"))
+            if sid and (failed or key):
+                reading.deliveries.append(Delivery(sid[:128], str(whole(fields.first("ErrorCode")) or status) if failed else None, key))
             return reading
         if fields.first("AccountSid") != self.settings["account"] or not sid:
             reading.foreign += 1
             return reading
-        try:
-            reading.updates.append(_update(fields, sid))
-        except gate.BadIdentity:
-            reading.foreign += 1
+        reading.add([fields], lambda fields: _update(fields, sid))
         return reading
 
     def accepted(self) -> HTTPResponse:
         return HTTPResponse("<Response/>", content_type="text/xml")  # an answer without words: ours go through the API
 
-    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, staff: bool = False, late: bool = False) -> Optional[str]:
+    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, key: str, staff: bool = False, late: bool = False) -> Optional[str]:
         channel, _, number = conversation.partition(":")
         mark = "whatsapp:" if channel == "twilio_whatsapp" else ""
         sender = self.settings.get("whatsapp" if mark else "sms", "")
         if not sender:
             raise Never("no sender")
         origin = {"MessagingServiceSid": sender} if sender.startswith("MG") else {"From": mark + sender.removeprefix("whatsapp:")}
-        data = {**origin, "To": mark + number, "Body": part.text, "StatusCallback": self.address("/webhooks/twilio/status")}
+        data = {**origin, "To": mark + number, "Body": part.text, "StatusCallback": self.address("/webhooks/twilio/status", f"letter={key}")}
         url = f"{self.settings.get('api') or API}/2010-04-01/Accounts/{self.settings['account']}/Messages.json"
         auth = aiohttp.BasicAuth(self.settings["account"], self.settings["token"])
         status, answer, headers = await self.call(http, "POST", url, data=data, auth=auth)

@@ -46,18 +46,22 @@ class Update:
 
 @dataclass(frozen=True)
 class Delivery:
-    """The platform says what became of a message of ours: `failed` is its code, None for good news."""
+    """The platform says what became of a message of ours: `failed` is its code, None for good news. `key`: our own mark, when the platform gives it back."""
 
     platform_id: str
     failed: Optional[str] = None
+    key: str = ""
 
 
 class Later(Exception):
-    """Not now. `seconds`: what the platform asks to wait, if it does. `everyone`: the platform itself is the trouble, not this person's chat."""
+    """Not now. `seconds`: what the platform asks to wait, if it does. `everyone`: the platform itself is the trouble, not this person's chat.
 
-    def __init__(self, why: str, seconds: Optional[float] = None, everyone: bool = True):
+    `unsure`: it never answered, so it may have taken what we sent.
+    """
+
+    def __init__(self, why: str, seconds: Optional[float] = None, everyone: bool = True, unsure: bool = False):
         super().__init__(why)
-        self.why, self.seconds, self.everyone = why, seconds, everyone
+        self.why, self.seconds, self.everyone, self.unsure = why, seconds, everyone, unsure
 
 
 class Never(Exception):

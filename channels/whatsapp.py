@@ -6,16 +6,16 @@ from typing import Any, Dict, List, Mapping, Optional
 import aiohttp
 
 from channels.meta import Meta
-from channels.platform import Reading, identity, mappings, parsed, pick, whole, words
+from channels.platform import Reading, identity, key_of, mappings, parsed, pick, whole, words
 from channels.rendering import OPEN_LIST, Part
 from channels.updates import Delivery, Update
-from runtime import gate
 
 logger = logging.getLogger(__name__)
 
 MEDIA = ("image", "audio", "voice", "video", "document", "sticker", "location", "contacts", "order")
 SILENT = ("reaction", "system", "ephemeral", "revoke")  # nothing that asks for an answer
 FAILED_WINDOW = 131047
+DOCUMENT = "text/plain"  # the Cloud API takes no text/calendar; a phone goes by the file's name
 
 
 class WhatsAppChannel(Meta):
@@ -26,7 +26,7 @@ class WhatsAppChannel(Meta):
     window_codes = frozenset({FAILED_WINDOW, 470})
     gone_codes = frozenset({131050})  # asked Meta for no messages from us
 
-    def read(self, body: bytes) -> Reading:
+    def read(self, body: bytes, query: str = "") -> Reading:
         data, reading = parsed(body), Reading()
         if data.get("object") != "whatsapp_business_account":
             reading.foreign += 1
@@ -38,20 +38,17 @@ class WhatsAppChannel(Meta):
                 if change.get("field") != "messages" or not ours:
                     reading.foreign += 1
                     continue
-                for message in mappings(value.get("messages")):
-                    try:
-                        update = _update(message)
-                    except gate.BadIdentity:
-                        update = None
-                    if update is None:
-                        reading.foreign += 1
-                    else:
-                        reading.updates.append(update)
+                reading.add(mappings(value.get("messages")), _update)
                 reading.deliveries.extend(_deliveries(value))
         return reading
 
-    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, staff: bool = False, late: bool = False) -> Optional[str]:
-        data = await self._post(http, conversation, content(part))
+    async def send(self, http: aiohttp.ClientSession, conversation: str, part: Part, key: str, staff: bool = False, late: bool = False) -> Optional[str]:
+        message = content(part)
+        if part.file:  # a document's type may only be one of a short list, its name says what it is
+            kept = {"messaging_product": "whatsapp", "type": DOCUMENT}
+            uploaded = await self.graph_post(http, f"{self.settings['number_id']}/media", self.settings["token"], kept, ("file", part.file, DOCUMENT))
+            message = {"type": "document", "document": {"id": str(pick(uploaded, "id"))[:200], "filename": part.file["name"]}}
+        data = await self._post(http, conversation, {**message, "biz_opaque_callback_data": key})
         return words(pick(data, "messages", 0, "id"), 128) or None
 
     async def nudge(self, http: aiohttp.ClientSession, conversation: str) -> bool:
@@ -67,7 +64,7 @@ class WhatsAppChannel(Meta):
 
 
 def content(part: Part) -> Dict[str, Any]:
-    """A part as the Cloud API wants it."""
+    """A part without a file as the Cloud API wants it."""
     if part.style == "buttons":
         rows: List[Dict[str, Any]] = [{"type": "reply", "reply": {"id": key, "title": title}} for title, key, _ in part.buttons]
         return {"type": "interactive", "interactive": {"type": "button", "body": {"text": part.text}, "action": {"buttons": rows}}}
@@ -112,6 +109,8 @@ def _update(message: Mapping[str, Any]) -> Optional[Update]:
 def _deliveries(value: Mapping[str, Any]) -> List[Delivery]:
     found = []
     for status in mappings(value.get("statuses")):
-        if status.get("status") == "failed" and isinstance(status.get("id"), str):
-            found.append(Delivery(status["id"][:128], str(whole(pick(status, "errors", 0, "code")) or "failed")))
+        failed, key = status.get("status") == "failed", key_of(status.get("biz_opaque_callback_data"))
+        if isinstance(status.get("id"), str) and (failed or key):
+            why = str(whole(pick(status, "errors", 0, "code")) or "failed") if failed else None
+            found.append(Delivery(status["id"][:128], why, key))
     return found

@@ -24,6 +24,7 @@ TEXTS: Mapping[str, str] = {
     "Please type your question in a sentence or two, or call us on {phone}. {danger}",
     "group": "I talk with one person at a time, so that nobody else reads about your health. Please write to me in a private chat, or call us on {phone}.",
     "stopped": "You will get no more messages from us here. Write START to talk to me again, or call us on {phone}. {danger}",
+    "help": "This is the assistant of {clinic}. Call us on {phone}, or write your question here. Write STOP for no more messages. {danger}",
     "welcome_back": "Good to hear from you again. What would you like to know?",
     "edited": "I saw that you changed an earlier message. I had already read it as it was: please send what is new as a new message.",
     "staff_wait": "Our team has your message and answers you here. If it cannot wait, call us on {phone}. {danger}",
@@ -36,7 +37,7 @@ _DANGER = "In an emergency call {emergency}."
 def _contacts(path: Path, changed: float) -> Mapping[str, str]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     numbers = content["emergency"][content["clinic"]["country"]]
-    return {"phone": str(content["clinic"]["phone"]), "emergency": str(numbers["number"])}
+    return {"clinic": str(content["clinic"]["name"]), "phone": str(content["clinic"]["phone"]), "emergency": str(numbers["number"])}
 
 
 def notice(name: str, path: Path = ROOT / "clinic.yml") -> str:
@@ -45,6 +46,6 @@ def notice(name: str, path: Path = ROOT / "clinic.yml") -> str:
         contacts = _contacts(path, path.stat().st_mtime)
     except Exception as error:  # an unreadable clinic.yml must not silence an apology
         logger.error("clinic.yml is unreadable: %s", type(error).__name__)
-        contacts = {"phone": "the clinic's number", "emergency": "your local emergency number"}
+        contacts = {"clinic": "the clinic", "phone": "the clinic's number", "emergency": "your local emergency number"}
     danger = _DANGER.format(**contacts)
     return TEXTS[name].format(danger=danger, **contacts).strip()

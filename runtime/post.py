@@ -17,6 +17,7 @@ from runtime.database import metadata
 LEASE = 6.0  # seconds after which a killed process's work is free; the living renew in a third of it
 MOST_WAITING = 100  # messages of one person that wait at once; more is a flood
 KEEP_EVENTS = 8 * 86400.0  # seconds: Meta repeats a message for up to seven days
+TRYING = "trying"  # in `error` of a letter while a platform is being asked to take it
 KEEP_SENT = 8 * 86400.0  # seconds for which delivery reports find their message
 
 _long = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -64,6 +65,14 @@ people = sa.Table(
     sa.Column("greeted", sa.Float),  # when they were told who is speaking
     sa.Column("nudged", sa.Float),  # when a template last asked them to write
 )
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),  # what stands for it in an address
+    sa.Column("conversation", sa.String(255), nullable=False, index=True),
+    sa.Column("until", sa.Float, nullable=False),  # when the address ends
+    sa.Column("content", sa.Text, nullable=False),
+)
 leases = sa.Table(
     "leases",
     metadata,
@@ -92,6 +101,15 @@ class Letter:
     key: str
     content: str
     origin: str = "bot"
+
+
+@dataclass(frozen=True)
+class File:
+    """What an address leads to until it ends."""
+
+    name: str
+    content: str
+    until: float
 
 
 def digest(*parts: str) -> str:
@@ -165,13 +183,14 @@ def person(connection: Any, conversation: str) -> Mapping[str, Any]:
     return dict(row._mapping) if row else {"conversation": conversation, "heard": 0.0, "stopped": None, "greeted": None, "nudged": None}
 
 
-def finish(connection: Any, row: Any, letters: Sequence[Letter], changes: Mapping[str, Any], now: float) -> Any:
-    """An arrival is worked off: what it causes goes out, its words are deleted here. Returns the next one."""
+def finish(connection: Any, row: Any, letters: Sequence[Letter], changes: Mapping[str, Any], now: float, lent: Sequence[File] = ()) -> Any:
+    """An arrival is worked off: what it causes goes out, its words are deleted here. `lent`: files that the letters lead to. Returns the next one."""
     connection.execute(arrived.update().where(arrived.c.id == row.id).values(state="done", content=None))
     if changes:
         connection.execute(people.update().where(people.c.conversation == row.conversation).values(**changes))
         if changes.get("stopped"):
             drop(connection, row.conversation, str(changes["stopped"]))
+    _new(connection, files, [{"name": f.name, "conversation": row.conversation, "until": f.until, "content": f.content} for f in lent])
     post(connection, row.conversation, letters, now)
     return next_arrival(connection, row.conversation)
 
@@ -207,6 +226,11 @@ def next_letter(connection: Any, conversation: str) -> Any:
     return connection.execute(sa.select(outgoing).where(mine).order_by(outgoing.c.id).limit(1)).first()
 
 
+def trying(connection: Any, letter: Any) -> None:
+    """Written down before a letter is handed over: whoever finds this mark cannot know whether the platform took it."""
+    connection.execute(outgoing.update().where(outgoing.c.id == letter.id).values(error=TRYING))
+
+
 def sent(connection: Any, letter: Any, platform_id: Optional[str]) -> None:
     connection.execute(outgoing.update().where(outgoing.c.id == letter.id).values(state="sent", content=None, platform_id=platform_id, error=None))
 
@@ -238,10 +262,34 @@ def drop(connection: Any, conversation: str, why: str, origin: Optional[str] = N
     return int(connection.execute(outgoing.update().where(waiting).values(state="dropped", content=None, error=why[:60])).rowcount)
 
 
+def stop(connection: Any, conversation: str, why: str) -> None:
+    """A person is not written to any more; who asked for that themselves stays known as one who did."""
+    mine = sa.and_(people.c.conversation == conversation, people.c.stopped.is_(None))
+    connection.execute(people.update().where(mine).values(stopped=why))
+
+
 def undelivered(connection: Any, conversation_prefix: str, platform_id: str, why: str) -> int:
     """A platform says later that what it took did not arrive."""
     row = sa.and_(outgoing.c.platform_id == platform_id, outgoing.c.state == "sent", outgoing.c.conversation.startswith(conversation_prefix, autoescape=True))
     return int(connection.execute(outgoing.update().where(row).values(state="failed", error=why[:60])).rowcount)
+
+
+def taken(connection: Any, conversation_prefix: str, key: str, platform_id: str, now: float) -> Optional[str]:
+    """A platform tells by a letter's key that it has it: the conversation if nobody had written that down yet. What waits behind it may go."""
+    waiting = sa.and_(outgoing.c.key == key, outgoing.c.state == "waiting", outgoing.c.conversation.startswith(conversation_prefix, autoescape=True))
+    row = connection.execute(sa.select(outgoing).where(waiting)).first()
+    if row is None:
+        return None
+    sent(connection, row, platform_id)
+    behind = sa.and_(outgoing.c.conversation == row.conversation, outgoing.c.state == "waiting", outgoing.c.error.is_(None))
+    connection.execute(outgoing.update().where(behind).values(due=now))
+    return str(row.conversation)
+
+
+def lent(connection: Any, name: str, now: float) -> Optional[str]:
+    """What a file holds, None when it is gone or its time is over."""
+    found = connection.execute(sa.select(files.c.content).where(sa.and_(files.c.name == name, files.c.until > now))).scalar()
+    return None if found is None else str(found)
 
 
 def unreported(connection: Any, most: int = 20) -> List[Any]:
@@ -267,7 +315,7 @@ def due(connection: Any, channels: Iterable[str], now: float, most: int = 500) -
 def erase(connection: Any, conversation: str) -> None:
     """Everything about one person, except the digests by which a repeated message is recognised."""
     connection.execute(arrived.update().where(arrived.c.conversation == conversation).values(state="done", content=None, conversation="erased"))
-    for table in (outgoing, people):
+    for table in (outgoing, people, files):
         connection.execute(table.delete().where(table.c.conversation == conversation))
     connection.execute(leases.delete().where(leases.c.name.in_((f"in:{conversation}", f"out:{conversation}"))))
 
@@ -280,6 +328,7 @@ def purge(connection: Any, older_than: float, now: float) -> None:
     connection.execute(arrived.delete().where(sa.and_(arrived.c.state == "done", arrived.c.keep_until < now)))
     connection.execute(outgoing.delete().where(sa.and_(outgoing.c.state != "waiting", outgoing.c.at < min(older_than, now - KEEP_SENT))))
     connection.execute(people.delete().where(sa.and_(people.c.heard < older_than, people.c.stopped.is_(None))))
+    connection.execute(files.delete().where(files.c.until < now))
     connection.execute(leases.delete().where(leases.c.until < now - 3600))
 
 

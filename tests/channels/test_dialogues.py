@@ -109,9 +109,14 @@ async def test_a_dialogue_means_the_same_everywhere(house: House, dialogue: dict
     people: dict[str, Any] = {"website": Browser(house), **{channel: Phone(house, channel) for channel in CHANNELS}}
     if not dialogue.get("same", True):  # they book the same diary: one after the other
         for where, somebody in people.items():
+            before = {channel: len(fake.files) for channel, fake in house.fakes.items()}
             await run(dialogue, somebody, where)
-        if "Booked" in str(dialogue):
-            assert house.telegram.files, "no calendar file"
+            if "Booked" in str(dialogue) and isinstance(somebody, Phone):
+                for heard in house.sms.to(somebody.person):
+                    assert set(await house.sms.tap(heard)) <= {200}
+                files = house.fakes[where].files[before[where] :]
+                assert [re.findall("METHOD:(.*)\r", content) for _, content in files] == dialogue["files"], f"{where}: {files}"
+                assert somebody.person not in str(files) and "Ada King" not in str(files) and "needling" not in str(files)
     else:
         told = dict(zip(people, await asyncio.gather(*(run(dialogue, somebody, where) for where, somebody in people.items()))))
         for channel in CHANNELS:

@@ -25,7 +25,8 @@ class Heard:
 
 
 class Fake:
-    """A platform. `fault`: None, "429", "500", "hang", "drop" (the connection is cut) or "401", for every call while it is set."""
+    """A platform. `fault`: None, "429", "500", "hang", "drop" (the connection is cut), "taken" (it takes what it is given and never says so) or "401",
+    for every call while it is set."""
 
     name = ""
 
@@ -43,6 +44,8 @@ class Fake:
         self._runner: Optional[web.AppRunner] = None
         self.http: Optional[aiohttp.ClientSession] = None
         self.after_send: float = 0.0  # seconds an answer takes
+        self.marks: Dict[str, str] = {}  # what each message carried for its reports, by its id
+        self.files: List[Tuple[str, str]] = []  # (name, content) of the calendar files that people got
 
     async def start(self) -> None:
         app = web.Application(middlewares=[self._strict], client_max_size=2_000_000)
@@ -76,12 +79,15 @@ class Fake:
             return self.throttled()
         if fault == "401":
             return self.unauthorised()
-        if fault:
+        if fault and fault != "taken":
             return web.Response(status=int(fault) if fault.isdigit() else 500, text="<html>Bad gateway</html>")
         if self.after_send:
             await asyncio.sleep(self.after_send)
         try:
-            return await handler(request)
+            answer: web.StreamResponse = await handler(request)
+            if fault == "taken":
+                await asyncio.sleep(600)
+            return answer
         except web.HTTPNotFound:
             self.broken(f"unknown call {request.method} {request.path}")
             raise
@@ -113,6 +119,20 @@ class Fake:
         for _, key in buttons or []:
             self.need(bool(KEY.fullmatch(key)), f"a key says something: {key}")
         return number
+
+    def marked(self, number: str, mark: Any) -> None:
+        """A message carries a mark that says nothing."""
+        self.need(isinstance(mark, str) and bool(re.fullmatch(r"[0-9a-f]{40}", mark)), f"a mark says something: {mark}")
+        self.marks[number] = str(mark)
+
+    def calendar(self, name: str, content: str) -> None:
+        """A person's phone opens a calendar file."""
+        self.need(name.endswith(".ics") and content.startswith("BEGIN:VCALENDAR") and "END:VCALENDAR" in content, f"no calendar file: {name}")
+        self.files.append((name, content))
+
+    async def reports(self, heard: "Heard") -> int:
+        """The platform tells what it did with a message; the webhook's status."""
+        raise NotImplementedError
 
     def to(self, person: str) -> List[Heard]:
         return [h for h in self.heard if h.person == person]

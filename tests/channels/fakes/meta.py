@@ -12,6 +12,9 @@ from tests.channels.fakes.base import Fake, units
 
 APP_SECRET = "a secret of the app"
 WINDOW = 24 * 3600
+# What the Cloud API takes as a document ("Supported document types"); anything else is code 100 at the upload.
+DOCUMENTS = ("text/plain", "application/pdf", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint")
+LARGEST_FILE = 25_000_000  # bytes that Messenger takes
 
 
 def signed(body: bytes, secret: str = APP_SECRET) -> Dict[str, str]:
@@ -44,6 +47,7 @@ class WhatsApp(Meta):
     def __init__(self) -> None:
         super().__init__()
         self.templates: List[str] = []
+        self.media: Dict[str, str] = {}  # uploaded: content by id
 
     def environment(self) -> Dict[str, str]:
         return {
@@ -56,6 +60,7 @@ class WhatsApp(Meta):
 
     def routes(self, router: web.UrlDispatcher) -> None:
         router.add_post("/v25.0/{number}/messages", self.message)
+        router.add_post("/v25.0/{number}/media", self.upload)
         router.add_get("/v25.0/{number}", self.number)
         router.add_post("/v25.0/{number}/subscribed_apps", self.subscribed)
 
@@ -65,13 +70,29 @@ class WhatsApp(Meta):
     async def subscribed(self, request: web.Request) -> web.Response:
         return self.allowed(request) or web.json_response({"success": True})
 
+    async def upload(self, request: web.Request) -> web.Response:
+        refused = self.allowed(request)
+        if refused:
+            return refused
+        form = await request.post()
+        fine = self.only(dict(form), "messaging_product type file", "an upload")
+        file = form.get("file")
+        fine &= self.need(form.get("messaging_product") == "whatsapp" and isinstance(file, web.FileField), "an upload without product or file")
+        assert isinstance(file, web.FileField)
+        if not fine or form.get("type") not in DOCUMENTS or file.content_type not in DOCUMENTS:
+            self.broken(f"a file of type {form.get('type')}, {file.content_type}")
+            return self.error(100)
+        number = f"media{next(self.numbers)}"
+        self.media[number] = file.file.read().decode()
+        return web.json_response({"id": number})
+
     async def message(self, request: web.Request) -> web.Response:
         refused = self.allowed(request)
         if refused:
             return refused
         data = await request.json()
         person = str(data.get("to"))
-        fine = self.only(data, "messaging_product recipient_type to type text interactive template", "a message")
+        fine = self.only(data, "messaging_product recipient_type to type text interactive template document biz_opaque_callback_data", "a message")
         fine &= self.need(data.get("messaging_product") == "whatsapp" and request.match_info["number"] == self.number_id, "wrong product or number")
         fine &= self.need(person.isdigit(), "`to` is no number")
         if data.get("type") == "template":
@@ -89,11 +110,23 @@ class WhatsApp(Meta):
         elif data.get("type") == "interactive":
             text, buttons, right = self.interactive(data["interactive"])
             fine &= right
+        elif data.get("type") == "document":
+            document = data["document"]
+            fine &= self.only(document, "id filename caption", "a document") & self.need(document.get("id") in self.media, "an unknown file")
+            if fine:
+                self.calendar(document["filename"], self.media[document["id"]])
         else:
             fine = self.need(False, f"unknown type {data.get('type')}")
         if not fine:
             return self.error(100)
-        return self.took(person, self.tell(person, text, buttons))
+        number = self.tell(person, text, buttons)
+        self.marked(number, data.get("biz_opaque_callback_data"))
+        return self.took(person, number)
+
+    async def reports(self, heard: Any) -> int:
+        common = {"id": f"wamid.{heard.id}", "timestamp": str(int(time.time())), "recipient_id": heard.person}
+        status = [{**common, "status": word, "biz_opaque_callback_data": self.marks[heard.id]} for word in ("sent", "delivered")]
+        return await self.send_raw(self.body(statuses=status))
 
     def took(self, person: str, number: str) -> web.Response:
         return web.json_response({"messaging_product": "whatsapp", "contacts": [{"input": person, "wa_id": person}], "messages": [{"id": f"wamid.{number}"}]})
@@ -176,22 +209,41 @@ class Messenger(Meta):
         refused = self.allowed(request)
         if refused:
             return refused
-        data = await request.json()
+        if request.content_type == "multipart/form-data":  # a file comes with it; the other fields are JSON
+            form = await request.post()
+            file = form["filedata"]
+            assert isinstance(file, web.FileField)
+            data: Any = {name: json.loads(str(value)) if str(value).startswith("{") else str(value) for name, value in form.items() if name != "filedata"}
+        else:
+            data, file = await request.json(), None
         person, message = str(data["recipient"].get("id")), data.get("message") or {}
-        fine = self.only(data, "recipient messaging_type message tag", "a message") & self.only(message, "text quick_replies", "message")
+        fine = self.only(data, "recipient messaging_type message tag", "a message")
+        fine &= self.only(message, "metadata attachment" if file else "text quick_replies metadata", "message")
         fine &= self.need(data.get("messaging_type") in ("RESPONSE", "MESSAGE_TAG"), "no messaging_type")
         age = time.time() - self.wrote.get(person, 0)
         if age > WINDOW and not (data.get("tag") == "HUMAN_AGENT" and age < 7 * WINDOW):
             return self.error(10, 400, error_subcode=2018278)
         text, rows = message.get("text", ""), message.get("quick_replies") or []
-        fine &= self.need(0 < units(text) <= 2000, f"text of {units(text)}") & self.need(len(rows) <= 13, f"{len(rows)} quick replies")
+        fine &= self.need(bool(file) or 0 < units(text) <= 2000, f"text of {units(text)}") & self.need(len(rows) <= 13, f"{len(rows)} quick replies")
         for row in rows:
             fine &= self.only(row, "content_type title payload", "a quick reply") & self.need(row["content_type"] == "text", "no text reply")
             fine &= self.need(0 < units(row["title"]) <= 20, f"title {row['title']!r}") & self.need(0 < units(row["payload"]) <= 1000, "payload too long")
         if not fine:
             return self.error(100, 400)
+        if file:
+            right = self.need(message.get("attachment") == {"type": "file", "payload": {"is_reusable": False}}, "no file")
+            content = file.file.read()
+            if not right or not self.need(file.content_type == "text/calendar" and 0 < len(content) < LARGEST_FILE, "a file of another type"):
+                return self.error(100)
+            self.calendar(file.filename, content.decode())
         number = self.tell(person, text, [(row["title"], row["payload"]) for row in rows])
+        self.marked(number, message.get("metadata"))
         return web.json_response({"recipient_id": person, "message_id": f"m_{number}"})
+
+    async def reports(self, heard: Any) -> int:
+        message = {"is_echo": True, "app_id": 1517776481860111, "metadata": self.marks[heard.id], "mid": f"m_{heard.id}", "text": heard.text}
+        event = {"sender": {"id": self.page}, "recipient": {"id": heard.person}, "timestamp": int(time.time() * 1000), "message": message}
+        return await self.send_raw(self.body(event))
 
     def made(self, person: str, at: Optional[float] = None, **content: Any) -> Dict[str, Any]:
         now = at or time.time()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Set
 
 from aiohttp import web
 
@@ -20,7 +20,6 @@ class Telegram(Fake):
         self.pressed: List[str] = []
         self.answered: List[str] = []
         self.left: List[str] = []
-        self.files: List[Tuple[str, str]] = []
         self.set: Dict[str, Any] = {}
 
     def environment(self) -> Dict[str, str]:
@@ -73,8 +72,8 @@ class Telegram(Fake):
             return refused
         document = form["document"]
         assert isinstance(document, web.FileField)
-        self.files.append((document.filename, document.file.read().decode()))
-        self.need(document.filename.endswith(".ics") and "BEGIN:VCALENDAR" in self.files[-1][1], "no calendar file")
+        self.need(document.content_type == "text/calendar", f"a calendar file of type {document.content_type}")
+        self.calendar(document.filename, document.file.read().decode())
         return self.ok({"message_id": next(self.numbers)})
 
     async def answerCallbackQuery(self, request: web.Request) -> web.Response:

@@ -81,19 +81,45 @@ class Twilio(Fake):
         if not body:
             self.broken("no body")
             return self.error(21602)
-        self.need(form.get("StatusCallback") == f"{PUBLIC}/webhooks/twilio/status", "no address for delivery reports")
+        status, _, mark = form.get("StatusCallback", "").partition("?letter=")
+        self.need(status == f"{PUBLIC}/webhooks/twilio/status", "no address for delivery reports")
         self.need(not re.search(r"(?:^|[\s(])/[a-z_]", body), "a payload is shown")
         self.need(form.get("From", "").startswith("whatsapp:") == to.startswith("whatsapp:"), "from one channel to the other")
         if not fine:
             return self.error(21601)
-        sid = "SM" + self.tell(to, body).rjust(32, "0")
+        number = self.tell(to, body)
+        self.marked(number, mark)
+        sid = "SM" + number.rjust(32, "0")
         return web.json_response({"sid": sid, "status": "queued", "to": to}, status=201)
 
-    async def send_form(self, form: Dict[str, Any], token: str = TOKEN, url: str = PUBLIC, path: str = "/webhooks/twilio/webhook", **headers: str) -> int:
-        body = urlencode(form).encode()
-        signature = RequestValidator(token).compute_signature(url + path, form)
-        where = self.webhook.replace("/webhooks/twilio/webhook", path)
-        return await self.post(body, {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature, **headers}, path=where)
+    async def reports(self, heard: Any) -> int:
+        form = {"MessageSid": "SM" + heard.id.rjust(32, "0"), "MessageStatus": "sent", "AccountSid": ACCOUNT, "To": heard.person, "From": self.number}
+        return await self.send_form(form, path="/webhooks/twilio/status", query=f"?letter={self.marks[heard.id]}")
+
+    async def tap(self, heard: Any) -> List[int]:
+        """A person opens the addresses in a message: the statuses they get. A calendar file goes into their calendar."""
+        found = []
+        for address in re.findall(rf"{re.escape(PUBLIC)}(/\S+)", heard.text):
+            assert self.http is not None
+            self.need(not re.search(r"[^\w/.-]", address) and len(address) < 80, "an address that phones cut")
+            async with self.http.head(self.server + address) as head, self.http.get(self.server + address) as response:
+                found.append(response.status)
+                if response.status == 200:
+                    same = head.headers["Content-Type"] == response.headers["Content-Type"] and head.status == 200
+                    self.need(same and response.content_type == "text/calendar", "HEAD and GET differ, or no calendar")
+                    assert response.content_disposition is not None
+                    self.calendar(str(response.content_disposition.filename), await response.text())
+        return found
+
+    async def send_form(self, form: Dict[str, Any], token: str = TOKEN, path: str = "/webhooks/twilio/webhook", query: str = "") -> int:
+        signature = RequestValidator(token).compute_signature(PUBLIC + path + query, form)
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "X-Twilio-Signature": signature}
+        return await self.post(urlencode(form).encode(), headers, query=query, path=self.server + path)
+
+    @property
+    def server(self) -> str:
+        """Where our public address really leads to."""
+        return self.webhook.replace("/webhooks/twilio/webhook", "")
 
     def form(self, person: str, text: str, number: Optional[str] = None, **more: str) -> Dict[str, Any]:
         sid = number or "SM" + f"in{next(self.numbers)}".rjust(32, "0")

@@ -457,9 +457,8 @@ class Desk:
         person = await self.store.run(lambda c: post.person(c, letter.conversation))
         if staff and person["stopped"]:
             return lambda c: post.failed(c, letter, "stopped")
-        late = able.window_hours is not None and now - person["heard"] > 3600 * able.window_hours - 60
-        most = able.staff_window_hours if staff and able.staff_window_hours else able.window_hours
-        if most is not None and now - person["heard"] > 3600 * most - 60:
+        late = able.closed(person["heard"], now)
+        if able.closed(person["heard"], now, staff):
             return await self._outside_window(platform, letter, person, now)
         while not road.pace.allow("all"):
             await asyncio.sleep(0.05)
@@ -490,10 +489,7 @@ class Desk:
             road.went_well()
             if staff:
                 return partial(post.failed, letter=letter, why=gone.why)
-            return lambda c: (
-                post.drop(c, letter.conversation, "blocked"),
-                post.stop(c, letter.conversation, "blocked"),
-            )
+            return partial(post.stop, conversation=letter.conversation, why="blocked")
         except Never as never:
             road.went_well()
             logger.error("%s: a message was refused for good (%s); staff are told", platform.channel, never.why)

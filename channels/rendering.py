@@ -66,6 +66,11 @@ class Capability:
     help: Tuple[str, ...] = ()
     tells: bool = False
 
+    def closed(self, heard: float, now: float, staff: bool = False) -> bool:
+        """Whether it is too late to write to somebody who last wrote at `heard`. `staff`: whether a member of staff does."""
+        hours = self.staff_window_hours if staff and self.staff_window_hours else self.window_hours
+        return hours is not None and now - heard > 3600 * hours - 60
+
 
 @lru_cache(maxsize=1)
 def capabilities(path: Path = Path(__file__).parent / "capabilities.yml") -> Mapping[str, Capability]:

@@ -8,7 +8,8 @@
 
 The Rasa process sends it within two seconds, after everything that waits for that person already. A text that cannot be delivered becomes "failed"
 with a word that says why ("window": the platform allows no message so long after the person's last one; "stopped": they asked for none) and raises a
-hand-off. "held": a template asked the person to write, the text follows when they do.
+hand-off. "held": a template asked the person to write, the text follows when they do. `CONVERSATIONS` refuses at once what the platform would not allow,
+so that nobody believes to have said what never arrived.
 """
 
 import time
@@ -16,7 +17,8 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
 from channels.base import Bubble
 from channels.rendering import capabilities, render
-from runtime import post
+from channels.updates import Gone, WindowClosed
+from runtime import post, settings
 from runtime.conversations import STAFF, Conversations
 
 
@@ -48,13 +50,29 @@ def what_became(connection: Any, conversation: str, text: str, key: str) -> Tupl
     return min(found, key=lambda row: order.index(row[0])) if found else ("", "")
 
 
+def allowed(connection: Any, conversation: str, now: float) -> None:
+    """Raises Gone when the person asked for no messages or blocked us, WindowClosed when it is too late to write to them and no template can ask them to."""
+    channel, person = conversation.partition(":")[0], post.person(connection, conversation)
+    if person["stopped"]:
+        raise Gone(str(person["stopped"]))
+    if capabilities()[channel].closed(person["heard"], now, staff=True) and not settings.template(channel):
+        raise WindowClosed("window")
+
+
 class Reached(Conversations):
     """Conversations whose people are written to in their channel when staff say something."""
 
     def deliver(self, connection: Any, conversation: str, event: Mapping[str, Any]) -> None:
+        """Raises Gone or WindowClosed for words of staff that would not arrive; what the house itself has to say about who speaks is left out, then."""
         if reachable(conversation):
             about = event["metadata"]
             said = f"{about[STAFF]}: {event['text']}" if about[STAFF] else str(event["text"])
+            try:
+                allowed(connection, conversation, time.time())
+            except (Gone, WindowClosed):
+                if about[STAFF]:
+                    raise
+                return
             write(connection, conversation, said, about["key"], buttons=(event.get("data") or {}).get("buttons") or ())
 
 

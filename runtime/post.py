@@ -263,7 +263,8 @@ def drop(connection: Any, conversation: str, why: str, origin: Optional[str] = N
 
 
 def stop(connection: Any, conversation: str, why: str) -> None:
-    """A person is not written to any more; who asked for that themselves stays known as one who did."""
+    """A person is not written to any more, not even what waits; who asked for that themselves stays known as one who did."""
+    drop(connection, conversation, why)
     mine = sa.and_(people.c.conversation == conversation, people.c.stopped.is_(None))
     connection.execute(people.update().where(mine).values(stopped=why))
 

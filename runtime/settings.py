@@ -187,6 +187,11 @@ def channels_url() -> str:
     return os.environ.get("STRIA_CHANNELS_URL", "").strip()
 
 
+def template(channel: str) -> str:
+    """The approved message that asks a person to write again, of a messaging platform that has one; empty when there is none."""
+    return os.environ.get("STRIA_WHATSAPP_TEMPLATE", "").strip() if channel == "whatsapp" else ""
+
+
 def proxies() -> int:
     """Reverse proxies in front of this server whose X-Forwarded-For is believed; 0: none is."""
     value = os.environ.get("STRIA_PROXIES") or "0"

@@ -1,46 +1,41 @@
 """A real server with all platforms open, between strict stand-ins of the platforms."""
 
 import asyncio
-import os
-import signal
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-import aiohttp
 import sqlalchemy as sa
 
 from runtime import post
+from runtime.conversations import Conversations
 from runtime.database import events, make_engine
 from tests.channels.fakes.base import Fake, Heard
 from tests.channels.fakes.meta import Messenger, WhatsApp
 from tests.channels.fakes.telegram import Telegram
 from tests.channels.fakes.twilio import Twilio
-from tests.runtime.site import Parent
-from tests.servers import free_port
+from tests.runtime.site import Parent, Servers
 
 CHANNELS = ("whatsapp", "telegram", "messenger", "sms")
 
 
-class House:
-    """One or more servers on one database, all platforms around them."""
+class House(Servers):
+    """Servers with all platforms around them."""
 
     def __init__(self, parent: Parent, folder: Path, database: Optional[str] = None, **environment: str):
-        self.parent, self.folder = parent, folder
-        self.database = database or str(folder / "conversations.sqlite3")
+        super().__init__(parent, folder, database, **{"STRIA_CLINIC_DB": str(folder / "clinic.sqlite3"), **environment})
         self.whatsapp, self.telegram, self.messenger, self.sms = WhatsApp(), Telegram(), Messenger(), Twilio()
-        self.environment: Dict[str, str] = {
-            **{"STRIA_CONVERSATIONS_DB": self.database, "STRIA_REDIS_URL": "", "STRIA_ACTIONS_URL": "", "STRIA_CLINIC_DB": str(folder / "clinic.sqlite3")},
-            **environment,
-        }
-        self.ports: List[int] = []
-        self.pids: Dict[int, int] = {}
         self.people = 0
         self._engine: Any = None
 
     @property
     def fakes(self) -> Dict[str, Fake]:
         return {"whatsapp": self.whatsapp, "telegram": self.telegram, "messenger": self.messenger, "sms": self.sms}
+
+    @property
+    def port(self) -> int:
+        """Of the newest server, to which the platforms send."""
+        return next(reversed(self.pids))
 
     async def open(self, **faults: Any) -> "House":
         for fake in self.fakes.values():
@@ -49,41 +44,14 @@ class House:
         await self.start(**faults)
         return self
 
-    async def start(self, port: Optional[int] = None, **faults: Any) -> int:
-        """One more server; the platforms send to the newest."""
-        port = port or free_port()
-        self.pids[port] = self.parent.fork(port, {"environment": self.environment, "faults": faults})
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{port}/healthz") as response:
-                    if response.status == 200:
-                        break
-            except aiohttp.ClientError:
-                assert time.monotonic() < deadline, "the server did not come up"
-                await asyncio.sleep(0.02)
+    async def start(self, port: Optional[int] = None, wait: bool = True, **faults: Any) -> int:
+        port = await super().start(port, wait, **faults)
         for channel, fake in self.fakes.items():
             fake.webhook = f"http://127.0.0.1:{port}/webhooks/{'twilio' if channel == 'sms' else channel}/webhook"
-        self.ports.append(port)
         return port
 
-    def alive(self, port: Optional[int] = None) -> bool:
-        try:
-            return Path(f"/proc/{self.pids[port or self.ports[-1]]}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except FileNotFoundError:
-            return False
-
-    def kill(self, port: Optional[int] = None, number: int = signal.SIGKILL) -> None:
-        if self.alive(port):
-            os.kill(self.pids[port or self.ports[-1]], number)
-
-    async def gone(self, port: Optional[int] = None) -> None:
-        while self.alive(port):
-            await asyncio.sleep(0.02)
-
     async def close(self) -> None:
-        for port in self.pids:
-            self.kill(port)
+        self.end()
         for fake in self.fakes.values():
             await fake.close()
         if self._engine is not None:
@@ -144,6 +112,14 @@ class House:
 
         mine = sa.and_(events.c.sender_id == conversation, events.c.type_name == "user")
         return [json.loads(row[0])["text"] for row in self.query(sa.select(events.c.data).where(mine).order_by(events.c.id))]
+
+    def spoken(self, conversation: str) -> List[Any]:
+        """All that is stored of a conversation, as JSON."""
+        return [row[0] for row in self.query(sa.select(events.c.data).where(events.c.sender_id == conversation))]
+
+    def active_form(self, conversation: str) -> str:
+        """The form that waits for an answer, or ""."""
+        return Conversations(self.database).open_form(conversation)
 
     def all_turns(self) -> Dict[str, int]:
         query = sa.select(events.c.sender_id, sa.func.count()).where(events.c.type_name == "user").group_by(events.c.sender_id)

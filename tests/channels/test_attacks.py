@@ -126,7 +126,7 @@ async def test_a_packet_of_a_megabyte(website: Website, victim: Visitor) -> None
         await socket.send_str('40{"consent":"' + "x" * 1_000_000 + '"}')
         closed = await socket.receive(timeout=5)
         assert closed.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.ERROR)
-    assert website.alive()
+    assert website.alive(website.port)
 
 
 async def test_a_thousand_connections(parent: Parent, tmp_path: Any) -> None:
@@ -158,7 +158,7 @@ async def test_a_thousand_connections(parent: Parent, tmp_path: Any) -> None:
             assert (await asyncio.to_thread(newcomer.say, "does it hurt"))["status"] == "answered"
             for socket in open_sockets:
                 await socket.close()
-        assert website.alive()
+        assert website.alive(website.port)
         inside.leave()
         newcomer.leave()
     finally:
@@ -203,7 +203,7 @@ def test_rubbish_and_scripts_in_every_field(website: Website, victim: Visitor, r
         except (UnicodeEncodeError, SocketIOError):
             visitor = visitor.again(token)
     visitor = visitor.again(token)  # too much at once has closed the socket; its owner comes back to the same conversation
-    assert website.alive() and visitor.say("does it hurt")["status"] == "answered"
+    assert website.alive(website.port) and visitor.say("does it hurt")["status"] == "answered"
     assert stored(visitor)[-1] == "does it hurt"
     visitor.leave()
 

@@ -32,7 +32,7 @@ class Site:
     """The website's side of the house, as `Visitor` wants it."""
 
     def __init__(self, house: House):
-        self.url = f"http://127.0.0.1:{house.ports[-1]}"
+        self.url = f"http://127.0.0.1:{house.port}"
 
     def settings(self) -> dict[str, Any]:
         return dict(requests.get(f"{self.url}/webhooks/website/settings", headers={"Origin": PAGE}, timeout=5).json())

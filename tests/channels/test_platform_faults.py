@@ -47,7 +47,7 @@ async def test_killed_at_random_moments_nothing_is_lost(own: House) -> None:
     people = {channel: [own.somebody(channel) for _ in range(8)] for channel in CHANNELS}
     chance = random.Random(7)
     for number in range(8):
-        port = own.ports[-1]
+        port = own.port
         await asyncio.gather(*(own.fakes[channel].text(people[channel][number], "what does it cost?") for channel in CHANNELS))
         await asyncio.sleep(chance.uniform(0, 0.9))
         own.kill(port, signal.SIGTERM if number % 4 == 3 else signal.SIGKILL)
@@ -88,7 +88,7 @@ async def test_two_processes_share_the_work_and_keep_the_order(own: House, kind:
     people = [own.somebody("whatsapp") for _ in range(6)]
     texts = [f"does it hurt on day {n}?" for n in range(1, 9)]
     now = time.time() - 30
-    one, two = own.ports
+    one, two = own.pids
 
     async def write(person: str) -> None:
         for number, text in enumerate(texts):
@@ -362,7 +362,7 @@ async def fuzz(house: House, each: int) -> None:
                 seen[status] = seen.get(status, 0) + 1
         print(channel, len(found), seen)
         assert set(seen) <= {200, 400, 403}, (channel, seen)
-    assert house.alive()
+    assert house.alive(house.port)
 
 
 def memory(pid: int) -> int:
@@ -392,9 +392,9 @@ async def test_rubbish_that_is_signed(own: House) -> None:
 async def test_ten_thousand_bodies_of_rubbish(own: House) -> None:
     await own.open()
     await fuzz(own, 400)  # warm
-    before = memory(own.pids[own.ports[-1]])
+    before = memory(own.pids[own.port])
     await fuzz(own, 2500)
-    after = memory(own.pids[own.ports[-1]])
+    after = memory(own.pids[own.port])
     print(f"memory {before} kB before, {after} kB after 10,000 bodies")
     assert after < before + 60_000
     own.query(post.sa.select(post.arrived.c.id))

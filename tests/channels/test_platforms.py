@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from twilio.request_validator import RequestValidator
@@ -112,8 +113,6 @@ async def test_a_forged_request_is_refused_and_leaves_no_trace(house: House, cha
 
 @pytest.mark.parametrize("channel", ["whatsapp", "messenger"])
 async def test_the_handshake(house: House, channel: str) -> None:
-    import aiohttp
-
     async with aiohttp.ClientSession() as http:
 
         async def ask(**query: str) -> tuple[int, str]:
@@ -430,11 +429,9 @@ async def test_staff_write_to_a_person(own: House) -> None:
 
 
 async def test_erased_means_erased(house: House) -> None:
-    import aiohttp
-
     me = house.somebody("whatsapp")
     await house.say("whatsapp", me, f"does it hurt, asks {MARK}")
-    async with aiohttp.ClientSession() as http, http.post(f"http://127.0.0.1:{house.ports[-1]}/erase/whatsapp:{me}") as response:
+    async with aiohttp.ClientSession() as http, http.post(f"http://127.0.0.1:{house.port}/erase/whatsapp:{me}") as response:
         assert response.status == 200
     for table in (post.arrived, post.outgoing, post.people, post.leases):
         rows = [str(row) for row in house.query(post.sa.select(table))]
@@ -452,3 +449,72 @@ async def test_a_large_text_is_taken_and_nobody_is_cut_off(house: House, channel
     me = house.somebody(channel)
     heard = await house.say(channel, me, "боль " * (300 if channel == "sms" else 800))
     assert "999" in words(heard)
+
+
+ICS = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nSUMMARY:Willow Road\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+CALENDAR = {
+    "type": "calendar",
+    "filename": "appointment-7Q2M.ics",
+    "ics": ICS,
+    "title": "Your appointment",
+    "rows": [{"label": "When", "value": "3 March, 10:00"}],
+}
+
+
+async def test_a_calendar_file_reaches_every_phone(own: House) -> None:
+    """As a file where the platform carries it, else by a signed address; where a platform refuses the file, its words and its address go instead."""
+    replies = [{"text": "Booked: 3 March, 10:00."}, {"text": "Here it is for your calendar.\nWhat next?"}, {"json_message": CALENDAR}]
+    await own.open(replies={"does it hurt?": replies})
+    for channel in ("whatsapp", "telegram", "messenger"):
+        me, fake = own.somebody(channel), own.fakes[channel]
+        await own.say(channel, me, "does it hurt?")
+        assert fake.files == [("appointment-7Q2M.ics", ICS)], channel
+        fake.once = {"whatsapp": ["", "", "400"], "telegram": ["", "", "400"], "messenger": ["", "", "400"]}[channel]
+        heard = await own.say(channel, me, "does it hurt?")
+        assert len(fake.files) == 1 and "When: 3 March, 10:00" in heard[-1].text and own.failures(own.conversation(channel, me)) == [], channel
+        assert f"{PUBLIC}/webhooks/{channel}/f/" in heard[-1].text
+        own.sms.files.clear()
+        assert await own.sms.tap(heard[-1]) == [200] and own.sms.files == [("appointment.ics", ICS)]
+    for person in (own.somebody("sms"), "whatsapp:+447400777777"):
+        heard = await own.say("sms", person, "does it hurt?")
+        said = words(heard)
+        assert "3 March, 10:00" in said and "For your calendar: https://" in said and "What next?" in said and "Here it is" not in said
+        own.sms.files.clear()
+        assert await own.sms.tap(heard[-1]) == [200] and own.sms.files == [("appointment.ics", ICS)]
+    address = heard[-1].text.partition("/f/")[2].split()[0]
+    assert "7400777777" not in address and len(address) == 32
+    heard[-1].text = heard[-1].text.replace(address, ("A" if address[0] != "A" else "B") + address[1:])
+    assert await own.sms.tap(heard[-1]) == [404]
+    heard[-1].text = heard[-1].text.replace(heard[-1].text.partition("/f/")[2].split()[0], address)
+    async with aiohttp.ClientSession() as http, http.post(f"http://127.0.0.1:{own.port}/erase/twilio_{person}") as response:
+        assert response.status == 200
+    assert await own.sms.tap(heard[-1]) == [410]  # erased means erased
+
+
+async def test_the_words_of_the_carriers(house: House) -> None:
+    """CANCEL, END and QUIT leave an open form, unless the platform has acted on them; STOP ends our messages always; HELP names the clinic."""
+    for word in ("cancel", "End", "QUIT."):
+        me = house.somebody("sms")
+        await house.say("sms", me, "i want to book a consultation")
+        heard = words(await house.say("sms", me, word))
+        assert heard and "START" not in heard and house.active_form(f"sms:{me}") == "", (word, heard)
+        assert "£140" in words(await house.say("sms", me, "what does it cost?"))
+        assert "START" in words(await house.say("sms", me, word))  # outside a form it is the carriers' word
+    for word, more in (("STOP", {}), ("stop", {}), ("unsubscribe", {}), ("Opt out", {}), ("cancel", {"OptOutType": "STOP"})):
+        me = house.somebody("sms")
+        await house.say("sms", me, "i want to book a consultation")
+        heard = words(await house.say("sms", me, word, **more))
+        assert ("START" in heard) == (not more), word  # where the platform has acted it has answered too
+        assert words(await house.say("sms", me, "what does it cost?")) == ""
+        helped = words(await house.say("sms", me, "HELP"))
+        assert "Willow Road" in helped and "020 7946 0123" in helped
+        assert "Good to hear from you" in words(await house.say("sms", me, "unstop"))
+        assert words(await house.say("sms", me, "what does it cost?")) != ""
+    me = house.somebody("sms")
+    await house.say("sms", me, "i want to book a consultation")
+    assert "020 7946 0123" in words(await house.say("sms", me, "help")) and house.active_form(f"sms:{me}")  # and the form goes on
+    assert await house.say("sms", me, "help", OptOutType="HELP") == []
+    house.sms.stopped.add(me)  # by default Twilio acts on CANCEL without saying so: our answer is refused, and nothing is tried again
+    assert await house.say("sms", me, "cancel") == [] and house.failures(f"sms:{me}") == []
+    house.sms.stopped.discard(me)
+    assert "£140" in words(await house.say("sms", me, "what does it cost?"))

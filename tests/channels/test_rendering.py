@@ -1,6 +1,7 @@
 """The renderer keeps every platform's limits, loses no word, and lets no intent's name out."""
 
 import re
+import time
 from pathlib import Path
 from typing import Any, List
 
@@ -257,6 +258,8 @@ def test_what_staff_say_goes_to_the_transcript_and_into_the_post_at_once(tmp_pat
     from runtime.conversations import spoken
 
     door = Reached(str(tmp_path / "c.sqlite3"))
+    with door.engine.begin() as c:
+        post.receive(c, [post.Arrival("1", "whatsapp:447400123456", 0, time.time(), "{}")], time.time())
     for conversation in ("whatsapp:447400123456", "web:abc"):
         for _ in range(2):
             door.add(conversation, [spoken("Hello, how can I help?", "Anna Lee", "k", [{"title": "Go on", "payload": "go on"}])], "k")
@@ -264,7 +267,7 @@ def test_what_staff_say_goes_to_the_transcript_and_into_the_post_at_once(tmp_pat
         letters = connection.execute(sa.select(post.outgoing)).all()
     assert [(one.conversation, one.origin) for one in letters] == [("whatsapp:447400123456", "staff")]
     assert "Anna Lee: Hello" in letters[0].content and button_key("go on") in letters[0].content
-    assert door.erase("whatsapp:447400123456") == 1
+    assert door.erase("whatsapp:447400123456") == 1  # events
     with door.engine.connect() as connection:
         assert not connection.execute(sa.select(post.outgoing)).all()
     door.close()

@@ -1,7 +1,6 @@
 """A real server with the website's channel, and a visitor who talks socket.io to it."""
 
 import json
-import os
 import signal
 import threading
 import time
@@ -13,55 +12,32 @@ import requests
 import socketio
 
 from runtime.database import events, make_engine
-from tests.runtime.site import Parent
+from tests.runtime.site import Forks, Parent
 from tests.servers import free_port
 
 PAGE = "http://127.0.0.1:8000"
 
 
-class Website:
+class Website(Forks):
     """One server on a database of its own; stopped and started again it keeps its port and its database."""
 
     def __init__(self, parent: Parent, folder: Path, origins: str = PAGE, **environment: str):
-        self.parent, self.folder, self.port = parent, folder, free_port()
-        self.database = str(folder / "conversations.sqlite3")
-        self.environment = {
-            "STRIA_CONVERSATIONS_DB": self.database,
-            "STRIA_REDIS_URL": "",
-            "STRIA_ACTIONS_URL": "",
-            "STRIA_WEB_ORIGINS": origins,
-            "STRIA_WEB_SECRET": "a secret of the tests, long enough",
-            **environment,
-        }
-        self.pid = 0
+        own = {"STRIA_WEB_ORIGINS": origins, "STRIA_WEB_SECRET": "a secret of the tests, long enough", **environment}
+        super().__init__(parent, folder, **own)
+        self.port = free_port()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, **faults: Any) -> "Website":
-        self.pid = self.parent.fork(self.port, {"environment": self.environment, "faults": faults})
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                if requests.get(f"{self.url}/healthz", timeout=2).status_code == 200:
-                    return self
-            except requests.ConnectionError:
-                assert time.monotonic() < deadline, "the server did not come up"
-                time.sleep(0.02)
-
-    def alive(self) -> bool:
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except FileNotFoundError:
-            return False
+        self.begin(self.port, **faults)
+        return self
 
     def stop(self, number: int = signal.SIGKILL) -> None:
-        if self.pid and self.alive():
-            os.kill(self.pid, number)
-            deadline = time.monotonic() + 20
-            while self.alive() and time.monotonic() < deadline:
-                time.sleep(0.02)
+        if self.pids:
+            self.kill(self.port, number)
+            wait_for(lambda: not self.alive(self.port), 20)
 
     def settings(self) -> Dict[str, Any]:
         return dict(requests.get(f"{self.url}/webhooks/website/settings", headers={"Origin": PAGE}, timeout=5).json())

@@ -12,4 +12,4 @@ from tests.runtime.site import Parent, Site
 def site(parent: Parent, tmp_path: Path) -> Iterator[Site]:
     made = Site(parent, tmp_path)
     yield made
-    made.close()
+    made.end()

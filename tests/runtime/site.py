@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -53,41 +54,48 @@ class Parent:
         self.process.wait(20)
 
 
-class Site:
-    """One or more servers on one database, and the client that talks to them."""
+class Forks:
+    """One or more servers on one database, in one `environment`."""
 
-    def __init__(self, parent: Parent, folder: Path, database: Optional[str] = None):
+    def __init__(self, parent: Parent, folder: Path, database: Optional[str] = None, **environment: str):
         self.parent, self.folder = parent, folder
         self.database = database or str(folder / "conversations.sqlite3")
-        self.effects = folder / "effects.sqlite3"
-        with sqlite3.connect(self.effects) as book:
-            book.execute("CREATE TABLE effects (key TEXT, sender TEXT, PRIMARY KEY (sender, key))")
+        self.environment: Dict[str, str] = {"STRIA_CONVERSATIONS_DB": self.database, "STRIA_REDIS_URL": "", "STRIA_ACTIONS_URL": "", **environment}
         self.pids: Dict[int, int] = {}
-        self.environment: Dict[str, str] = {"STRIA_CONVERSATIONS_DB": self.database, "STRIA_REDIS_URL": "", "STRIA_ACTIONS_URL": ""}
 
-    async def start(self, port: Optional[int] = None, wait: bool = True, **faults: Any) -> int:
-        port = port or free_port()
+    def begin(self, port: int, wait: bool = True, **faults: Any) -> None:
+        """One more server, or one on the port of one that is gone; until it serves, or at once. Raises AssertionError when it does not come up."""
+        self.pids.pop(port, None)
         self.pids[port] = self.parent.fork(port, {"environment": self.environment, "faults": faults})
         deadline = time.monotonic() + 20
-        while wait:
-            try:
-                async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/healthz") as response:
-                    if response.status == 200:
-                        break
-            except aiohttp.ClientError:
-                assert time.monotonic() < deadline, "the server did not come up"
-                await asyncio.sleep(0.01)
-        return port
-
-    def kill(self, port: int, number: int = signal.SIGKILL) -> None:
-        os.kill(self.pids[port], number)
+        while wait and not _serves(port):
+            assert time.monotonic() < deadline, "the server did not come up"
+            time.sleep(0.01)
 
     def alive(self, port: int) -> bool:
         try:
-            state = Path(f"/proc/{self.pids[port]}/stat").read_text().rpartition(")")[2].split()[0]
+            return Path(f"/proc/{self.pids[port]}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
         except FileNotFoundError:
             return False
-        return state != "Z"
+
+    def kill(self, port: int, number: int = signal.SIGKILL) -> None:
+        if self.alive(port):
+            os.kill(self.pids[port], number)
+
+    def end(self) -> None:
+        """Kill them all."""
+        for port in self.pids:
+            self.kill(port)
+
+
+class Servers(Forks):
+    """The same for tests that do other things meanwhile."""
+
+    async def start(self, port: Optional[int] = None, wait: bool = True, **faults: Any) -> int:
+        """The port of one more server, or of one that is gone and started again."""
+        port = port or free_port()
+        await asyncio.to_thread(self.begin, port, wait, **faults)
+        return port
 
     async def gone(self, port: int, within: float = 20) -> bool:
         """Whether the server ends within so many seconds."""
@@ -96,10 +104,23 @@ class Site:
             await asyncio.sleep(0.02)
         return not self.alive(port)
 
-    def close(self) -> None:
-        for port in self.pids:
-            if self.alive(port):
-                self.kill(port)
+
+def _serves(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+class Site(Servers):
+    """Servers, and the client that talks to them."""
+
+    def __init__(self, parent: Parent, folder: Path, database: Optional[str] = None):
+        super().__init__(parent, folder, database)
+        self.effects = folder / "effects.sqlite3"
+        with sqlite3.connect(self.effects) as book:
+            book.execute("CREATE TABLE effects (key TEXT, sender TEXT, PRIMARY KEY (sender, key))")
 
     async def say(self, port: int, sender: Any, message: Any, message_id: Optional[str] = None, within: float = 30) -> List[Dict[str, Any]]:
         body = {"sender": sender, "message": message, **({"message_id": message_id} if message_id else {})}

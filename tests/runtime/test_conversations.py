@@ -129,7 +129,7 @@ async def test_staff_take_a_conversation_and_give_it_back(parent: Parent, tmp_pa
         assert site.stored("a") == ["m1", "m2", "m3", "m4", "m5", "m6"]
         assert len(await site.say(port, "a", MESSAGE, "m7")) >= 1
     finally:
-        site.close()
+        site.end()
         door.close()
 
 

@@ -218,7 +218,7 @@ async def test_postgres_stopped_and_restarted(parent: Parent, tmp_path: Path, po
         postgres.start()
         assert not apology(await site.say(second, "b", MESSAGE, "m0")) and site.stored("b") == ["m0"]
     finally:
-        site.close()
+        site.end()
 
 
 async def test_two_processes_and_six_messages_at_once(parent: Parent, tmp_path: Path, database: str, redis_server: Redis) -> None:
@@ -238,7 +238,7 @@ async def test_two_processes_and_six_messages_at_once(parent: Parent, tmp_path: 
         redis_server.start()
         assert not apology(await site.say(ports[0], "q", MESSAGE, "m1")) and site.stored("q") == ["m1"]
     finally:
-        site.close()
+        site.end()
 
 
 async def test_two_processes_without_redis_lose_nothing_either(parent: Parent, tmp_path: Path) -> None:
@@ -251,4 +251,4 @@ async def test_two_processes_without_redis_lose_nothing_either(parent: Parent, t
         assert all(r and not apology(r) for r in replies)
         assert sorted(site.stored("a")) == ids and len(site.booked()) == 6
     finally:
-        site.close()
+        site.end()

@@ -136,7 +136,7 @@ async def test_two_hundred_new_people_at_once(parent: Parent, tmp_path: Path, ki
         assert all(reply and not apology(reply) for reply in replies)
         assert all(site.stored(f"p{n}") == ["first"] for n in range(200)) and len(site.booked()) == 200
     finally:
-        site.close()
+        site.end()
 
 
 async def test_a_message_id_of_somebody_else(site: Site) -> None:
@@ -165,7 +165,7 @@ async def test_a_conversation_erased_while_a_turn_runs(parent: Parent, tmp_path:
         assert not apology(await site.say(other, "a", MESSAGE, "m3")) and site.stored("a") == ["m2", "m3"]
         assert sorted(site.booked()) == ["before-m1", "before-m2", "m1", "m2", "m3"]
     finally:
-        site.close()
+        site.end()
 
 
 async def test_a_clock_that_steps_back(site: Site) -> None:
@@ -206,7 +206,7 @@ async def test_a_frozen_redis(parent: Parent, tmp_path: Path, redis_server: Redi
         assert site.stored("a") == ["m0", "m1"] == sorted(site.booked())
     finally:
         redis_server.resume()
-        site.close()
+        site.end()
 
 
 async def test_a_frozen_postgres(parent: Parent, tmp_path: Path, postgres: Postgres) -> None:
@@ -232,7 +232,7 @@ async def test_a_frozen_postgres(parent: Parent, tmp_path: Path, postgres: Postg
         await asyncio.gather(frozen, return_exceptions=True)
     finally:
         postgres.resume()
-        site.close()
+        site.end()
 
 
 async def test_a_read_only_database(site: Site) -> None:

@@ -43,7 +43,7 @@ async def test_a_booking_turn_survives_kill_9_at_every_step(parent: Parent, tmp_
             assert "Booked" in answer and "reference is" in answer, (step, answer)
             assert site.stored(sender).count(f"{sender}:yes") == 1, step
     finally:
-        site.close()
+        site.end()
     assert step > 15, "so few steps cannot be a whole booking"
     with sqlite3.connect(clinic) as database:
         bookings = database.execute("SELECT conversation_id, status, count(*) FROM clinic_booking WHERE status != 'lost' GROUP BY 1, 2").fetchall()

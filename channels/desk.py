@@ -19,7 +19,7 @@ import aiohttp
 from channels import greeting, lending
 from channels.base import Background, Bubble, bubbles, pressed
 from channels.platform import ANSWER_WITHIN, CONNECT_WITHIN, Platform
-from channels.rendering import Capability, Part, chosen, menu, render, shows_numbers
+from channels.rendering import Capability, Part, beside, chosen, menu, render, shows_numbers
 from channels.updates import Delivery, Gone, Later, Never, Update, WindowClosed
 from runtime import metrics, post, settings
 from runtime.action_client import TurnAborted
@@ -351,7 +351,7 @@ class Desk:
             return Result([Bubble(notice("edited"))] if update.text else [])
         words, shown = await self._meant(update, able)
         if words is None:
-            return Result([Bubble(notice("command"))])
+            return Result([Bubble(notice(shown))])
         incoming = Incoming(update.conversation, words, update.conversation.partition(":")[0], row.event, limited=False)
         answer: Answer = await self._turns().handle(incoming)
         if answer.outcome == "failed" and row.tries < len(TURN_RETRIES):
@@ -373,20 +373,25 @@ class Desk:
         return result
 
     async def _meant(self, update: Update, able: Capability) -> Tuple[Optional[str], str]:
-        """What the turn is run with, and what that is in words: a button that was pressed, numbered or named, else what was typed. None: a press of nothing."""
+        """What the turn is run with, and what that is in words: a button that was pressed, numbered or named, else what was typed.
+
+        None for a press or a number that stands for nothing, with the name of the notice that says so.
+        """
         if update.kind == "begin":
             return "hello", "hello"
         if update.kind == "press":
             offer = await pressed(self.store, update.conversation, update.key)
             if offer is not None:
                 return offer.payload, offer.title
-            return (update.text, update.text) if update.text.strip() and not update.text.startswith("/") else (None, "")
+            return (update.text, update.text) if update.text.strip() and not update.text.startswith("/") else (None, "command")
         if update.kind == "text" and 0 < len(update.text) <= 200:
             rows = menu(await self.store.spoken(update.conversation, MENU_EVENTS))
             titles = [title for title, _ in rows]
             index = chosen(update.text, titles, shows_numbers(titles, able))
             if index is not None:
                 return rows[index][1], titles[index]
+            if shows_numbers(titles, able) and beside(update.text, titles) and not await self._form_is_open(update.conversation):
+                return None, "number"
         return update.text, update.text
 
     async def _alarming(self, text: str) -> bool:

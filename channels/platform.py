@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 CONNECT_WITHIN, ANSWER_WITHIN = 4.0, 12.0  # seconds
 LARGEST_REPLY = 262_144  # bytes of a platform's answer
+NUMBER = re.compile(r"-?[0-9]{1,16}")
 KEY = re.compile(r"[0-9a-f]{40}")  # of a letter, as `post.digest` makes them
 AHEAD = 3600.0  # seconds that a platform's clock may be ahead of ours
 
@@ -49,6 +50,9 @@ class Reading:
             try:
                 found = update(event)
             except gate.BadIdentity:
+                found = None
+            except Exception as error:  # of a shape that nobody thought of: told again it would not get better, and what comes with it is read
+                logger.error("an event of a platform could not be read (%s)", type(error).__name__)
                 found = None
             if found is None:
                 self.foreign += 1
@@ -93,6 +97,13 @@ def whole(value: Any) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 18:
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
+
+
+def digits(value: Any) -> Optional[int]:
+    """The number of a chat or an update, which a platform sends as a number, and may send in digits; None for anything else."""
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else None
 
 
 def mappings(value: Any) -> List[Mapping[str, Any]]:

@@ -366,6 +366,12 @@ def chosen(text: str, titles: Sequence[str], numbers: bool) -> Optional[int]:
     return None
 
 
+def beside(text: str, titles: Sequence[str]) -> bool:
+    """Whether a text is nothing but a number that the numbered menu does not have."""
+    number = _NUMBER.fullmatch(_plain(text))
+    return bool(titles) and number is not None and chosen(text, titles, True) is None
+
+
 def menu(spoken: Sequence[Mapping[str, Any]]) -> List[Tuple[str, str]]:
     """The buttons of the newest answer as (title, payload), in the order they were shown. `spoken`: stored events, oldest first."""
     found: Dict[Tuple[str, str], None] = {}

@@ -5,7 +5,7 @@ from typing import Any, Dict, Mapping, Optional
 import aiohttp
 from sanic.request import Request
 
-from channels.platform import Platform, Reading, derived, identity, mappings, parsed, pick, retry_after, same, whole, words
+from channels.platform import Platform, Reading, derived, digits, identity, mappings, parsed, pick, retry_after, same, whole, words
 from channels.rendering import Part
 from channels.updates import Gone, Later, Never, Update
 from runtime import gate
@@ -81,8 +81,8 @@ class TelegramChannel(Platform):
 
 def _update(data: Mapping[str, Any]) -> Optional[Update]:
     """An update of Telegram's as ours, None when it asks for nothing. Raises gate.BadIdentity."""
-    number = data.get("update_id")
-    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 2**53:
+    number = digits(data.get("update_id"))
+    if number is None or number < 0:
         return None
     common: Dict[str, Any] = {"event": str(number), "place": number}
     press: Any = data.get("callback_query")
@@ -115,7 +115,7 @@ def _update(data: Mapping[str, Any]) -> Optional[Update]:
     if edited is message:
         return Update("edit", text=said or words(message.get("caption")), **common)
     if said:
-        command = said.split(maxsplit=1)[0].partition("@")[0].lower()
+        command = said.partition(" ")[0].partition("@")[0].lower()
         if command == "/start":
             return Update("begin", **common)
         return Update("text", text={"/stop": "/stop", "/help": "help"}.get(command, said), **common)
@@ -126,9 +126,9 @@ def _update(data: Mapping[str, Any]) -> Optional[Update]:
 
 def _chat(chat: Any, sender: Any) -> Any:
     """(conversation, whether it is a group) of a chat; a press on a message too old to be told comes from its sender."""
-    number, kind = pick(chat, "id"), pick(chat, "type")
-    if number is None and sender is not None:
-        number, kind = pick(sender, "id"), "private"
-    if not isinstance(number, int) or isinstance(number, bool) or abs(number) >= 2**53:
+    number, kind = digits(pick(chat, "id")), pick(chat, "type")
+    if chat is None and sender is not None:
+        number, kind = digits(pick(sender, "id")), "private"
+    if number is None:
         raise gate.BadIdentity("no chat")
     return identity("telegram", number), kind != "private" or number < 0

@@ -1,5 +1,6 @@
 """Twilio: SMS, and WhatsApp where a clinic has it there. One webhook for both."""
 
+import re
 from typing import Any, Dict, List, Optional, Sequence
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,7 @@ WINDOW = {63016, 63032}
 UNDELIVERED = ("failed", "undelivered")
 MEDIA = ("image", "audio", "video", "document", "sticker", "location", "contacts")
 MOST_FIELDS = 200
+PERSON = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164
 
 
 class Form(Dict[str, List[str]]):
@@ -117,8 +119,8 @@ def _update(fields: Form, sid: str) -> Update:
     sender = fields.first("From")
     whatsapp = sender.startswith("whatsapp:")
     number = sender.removeprefix("whatsapp:")
-    if not number.removeprefix("+").isalnum():  # e.g. a short code or a name; never an empty one
-        raise gate.BadIdentity("no number")
+    if not PERSON.fullmatch(number):  # a short code or a name: a machine, which our answer would not reach, or would make answer in its turn
+        raise gate.BadIdentity("nobody's number")
     common: Dict[str, Any] = {"conversation": identity("twilio_whatsapp" if whatsapp else "sms", number), "event": sid[:400]}
     said = words(fields.first("ButtonText") or fields.first("Body"))
     stop = fields.first("OptOutType").lower()

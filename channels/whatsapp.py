@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, Optional
 import aiohttp
 
 from channels.meta import Meta
-from channels.platform import Reading, identity, key_of, mappings, parsed, pick, whole, words
+from channels.platform import Reading, digits, identity, key_of, mappings, parsed, pick, whole, words
 from channels.rendering import OPEN_LIST, Part
 from channels.updates import Delivery, Update
 
@@ -78,8 +78,8 @@ def content(part: Part) -> Dict[str, Any]:
 def _update(message: Mapping[str, Any]) -> Optional[Update]:
     """A message as an update, None when it asks for nothing. Raises gate.BadIdentity."""
     kind, event, at = message.get("type"), words(message.get("id"), 400), whole(message.get("timestamp"))
-    sender = message.get("from")
-    if not event or not isinstance(sender, str) or not (sender.isascii() and sender.isdigit()):
+    sender = digits(message.get("from"))
+    if not event or sender is None or sender <= 0:
         return None
     conversation = identity("whatsapp", sender)
     common: Dict[str, Any] = {"conversation": conversation, "event": event, "at": float(at), "place": at}

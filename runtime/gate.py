@@ -12,6 +12,7 @@ LONGEST_SCAN = 8 * LONGEST_TEXT  # of an over-long message, searched for danger 
 LONGEST_ID = 128
 _IDENTITY = re.compile(r"[A-Za-z0-9_.:+@=-]{1,128}")
 _MARKS = {"\n", "\t"}
+_UNSEEN = frozenset(("Cc", "Cf", "Cn", "Co", "Cs", "Me", "Mn", "Zl", "Zp", "Zs"))  # kinds of characters that show nothing by themselves
 _SENTENCE_END = re.compile(r"[.!?\n]+\s*")
 
 
@@ -59,7 +60,7 @@ def admit(text: Any, offers: Iterable[Offer] = ()) -> Verdict:
     if len(text) > LONGEST_SCAN:  # the beginning and the end: people put what worries them last
         text = text[: LONGEST_SCAN // 2] + "\n" + text[-LONGEST_SCAN // 2 :]
     text = storable(text)
-    if not text:
+    if all(unicodedata.category(c) in _UNSEEN for c in text):
         return Verdict(notice="empty")
     if len(text) > LONGEST_TEXT:
         return Verdict(text, "too_long")

@@ -24,6 +24,7 @@ TEXTS: Mapping[str, str] = {
     "Please type your question in a sentence or two, or call us on {phone}. {danger}",
     "group": "I talk with one person at a time, so that nobody else reads about your health. Please write to me in a private chat, or call us on {phone}.",
     "stopped": "You will get no more messages from us here. Write START to talk to me again, or call us on {phone}. {danger}",
+    "number": "There is no such number in the list. Please reply with one of its numbers, or write your question in your own words.",
     "help": "This is the assistant of {clinic}. Call us on {phone}, or write your question here. Write STOP for no more messages. {danger}",
     "welcome_back": "Good to hear from you again. What would you like to know?",
     "edited": "I saw that you changed an earlier message. I had already read it as it was: please send what is new as a new message.",

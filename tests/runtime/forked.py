@@ -4,7 +4,8 @@ Run as `python -m tests.runtime.forked MODEL`; obeys lines on standard input, `s
 `json`: environment of the child, and under "faults" what its actions do: `slow` (seconds before and after the effect), `hang`, `fail`, `limit` (seconds an
 action may take), `effects` (an SQLite file in which an action books under its idempotency key), `clock` (seconds by which the wall clock is wrong), `loading`
 (seconds that the start takes), `die` ([n, text]: see tests/runtime/dying.py),
-`humble` (no right to write to read-only files, which root has), `replies` ({message: [arguments of utter_message]}).
+`lease` (seconds for which a killed process's post stays taken), `humble` (no right to write to read-only files, which
+root has), `replies` ({message: [arguments of utter_message]}).
 """
 
 import asyncio
@@ -91,6 +92,10 @@ def serve(model: Path, port: int, options: Dict[str, Any], agent: Any) -> None:
         from tests.runtime import dying
 
         dying.prepare(*faults["die"])
+    if "lease" in faults:
+        from runtime import post
+
+        post.LEASE = faults["lease"]
     if "clock" in faults:
         right = time.time
         time.time = lambda: right() + faults["clock"]

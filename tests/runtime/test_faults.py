@@ -82,7 +82,7 @@ async def test_database_full(site: Site) -> None:
     import resource
 
     used = Path(site.database).stat().st_size
-    resource.prlimit(site.pids[port], resource.RLIMIT_FSIZE, (used // 2, resource.RLIM_INFINITY))
+    resource.prlimit(site.pids[port], resource.RLIMIT_FSIZE, (used // 4, resource.RLIM_INFINITY))
     assert apology(await site.say(port, "a", MESSAGE, "m1"))
     resource.prlimit(site.pids[port], resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert site.alive(port) and site.stored("a") == ["m0"]

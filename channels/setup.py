@@ -25,7 +25,7 @@ PLATFORMS: Mapping[str, Tuple[str, Tuple[str, ...]]] = {
     "telegram": ("channels.telegram.TelegramChannel", ("STRIA_TELEGRAM_TOKEN",)),
     "messenger": ("channels.messenger.MessengerChannel", ("STRIA_MESSENGER_TOKEN", "STRIA_MESSENGER_APP_SECRET")),
 }
-SUBSCRIBED = "messages,messaging_postbacks,message_edits"
+SUBSCRIBED = "messages,messaging_postbacks,message_edits,message_echoes"
 
 
 class NotSetUp(Exception):
@@ -125,7 +125,7 @@ async def twilio(it: Any, http: aiohttp.ClientSession, url: str) -> List[str]:
         lines.append(f"In console.twilio.com → Messaging → Services → {sms} → Integration: “Send a webhook”, Request URL {where}, HTTP Post.")
     if it.settings.get("whatsapp"):
         lines.append(f"In console.twilio.com → Messaging → Senders → WhatsApp senders → {it.settings['whatsapp']}: webhook URL {where}, HTTP Post.")
-    return [*lines, "Twilio answers STOP, START and HELP for SMS itself: leave that on."]
+    return [*lines, "Twilio answers STOP, START and HELP for SMS itself: leave that on. docs/channels.md says how people can leave a form with CANCEL."]
 
 
 STEPS: Mapping[str, Callable[[Any, aiohttp.ClientSession, str], Awaitable[List[str]]]] = {

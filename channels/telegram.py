@@ -115,7 +115,7 @@ def _update(data: Mapping[str, Any]) -> Optional[Update]:
     if edited is message:
         return Update("edit", text=said or words(message.get("caption")), **common)
     if said:
-        command = said.partition(" ")[0].partition("@")[0].lower()
+        command = (said.split(maxsplit=1) or [""])[0].partition("@")[0].lower()
         if command == "/start":
             return Update("begin", **common)
         return Update("text", text={"/stop": "/stop", "/help": "help"}.get(command, said), **common)

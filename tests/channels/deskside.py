@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Any, Dict
 
-from actions.knowledge import ROOT
+from knowledge.library import ROOT
 
 
 class Deskside:

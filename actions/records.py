@@ -114,6 +114,7 @@ def _in_thread(call: Callable[[Any], T]) -> T:
 
     try:
         close_old_connections()  # a connection that the server has closed meanwhile is opened anew
+        ready.prepare()  # and a file that was deleted is made anew
         return call(services)
     except (DatabaseError, InterfaceError) as error:
         logger.error("The records are unavailable: %s", type(error).__name__)  # the type only: the text may quote a value

@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from clinic import ready
 from knowledge.practice import PRACTICE
 from runtime.request import HEADER, new_request_id
 
@@ -28,6 +29,7 @@ class Health:
         if request.path != "/healthz":
             return self.get_response(request)
         try:
+            ready.prepare()
             connection.close_if_unusable_or_obsolete()
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM clinic_history LIMIT 1")

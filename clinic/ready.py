@@ -27,6 +27,12 @@ def prepare() -> None:
         _done = True
 
 
+def again() -> None:
+    """The file is another one than before: the next `prepare` makes its tables."""
+    global _done
+    _done = False
+
+
 def bring_up_to_date() -> None:
     """Make or migrate the tables of a SQLite database; several processes may start at once."""
     from django.core.management import call_command
@@ -37,8 +43,6 @@ def bring_up_to_date() -> None:
         return
     file = Path(str(connection.settings_dict["NAME"]))
     file.parent.mkdir(parents=True, exist_ok=True)
-    if not file.exists():
-        file.touch(mode=0o600)
     with file.with_name(file.name + ".migrating").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         executor = MigrationExecutor(connection)

@@ -69,7 +69,7 @@ def database(address: str) -> Dict[str, Any]:
     """Django's description of `postgresql://user:password@host:port/name?option=value` or of a SQLite file. Raises ValueError for another scheme."""
     if "://" not in address:
         return {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "clinic.sqlite",
             "NAME": address,
             "CONN_MAX_AGE": None,
             "OPTIONS": {

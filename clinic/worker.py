@@ -30,10 +30,13 @@ def run(work: Work, stopped: threading.Event, away: float = AWAY) -> None:
     """Work until `stopped` is set."""
     from django.db import DatabaseError, InterfaceError, close_old_connections
 
+    from clinic import ready
+
     away_errors: Tuple[Type[Exception], ...] = (DatabaseError, InterfaceError, *work.away)
     while not stopped.is_set():
         try:
             close_old_connections()
+            ready.prepare()  # SQLite's file may have been deleted and begun anew
             rest = work.step()
         except away_errors as error:
             logger.warning("A database is unavailable (%s); trying again.", type(error).__name__)

@@ -90,6 +90,8 @@ class _File:
         return self.failures, found.st_dev, found.st_ino
 
     def _opened(self, connection: Any, record: Any) -> None:
+        if os.stat(self.where).st_size == 0:  # noqa: PTH116  # just made: people's words are for its owner alone; the log beside it gets the same rights
+            os.chmod(self.where, 0o600)  # noqa: PTH101
         _set_pragmas(connection)
         record.info["opened"] = self._now()
 

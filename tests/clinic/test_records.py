@@ -1,8 +1,10 @@
 """`actions.records`: what the dialogue calls. It never blocks the loop and says plainly when the database is away."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,3 +129,21 @@ class TestReferences:
 
 def test_the_tests_have_records_of_their_own() -> None:
     assert "stria-tests-" in os.environ["STRIA_CLINIC_DB"]
+
+
+async def test_a_deleted_file_is_begun_anew_and_nothing_is_promised_into_the_old_one(sqlite_records: str) -> None:
+    """Who had it open goes on in the file that is there: the actions, and the site's own question whether it is well."""
+    from asgiref.sync import sync_to_async
+    from django.test import Client
+
+    file = Path(sqlite_records)
+    health = sync_to_async(lambda: Client().get("/healthz").status_code)
+    await records.raise_handoff("web:1", "callback", "normal", "s", None, "k1")
+    assert await health() == 200
+    for part in file.parent.glob(f"{file.name}*"):
+        part.unlink()
+    reference = await records.raise_handoff("web:2", "callback", "normal", "s", None, "k2")
+    with contextlib.closing(sqlite3.connect(file)) as fresh:
+        assert fresh.execute("SELECT reference FROM clinic_handoff").fetchall() == [(reference,)]
+    assert {part.stat().st_mode & 0o077 for part in file.parent.glob(f"{file.name}*") if part.suffix != ".migrating"} == {0}
+    assert await health() == 200

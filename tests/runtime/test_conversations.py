@@ -157,3 +157,47 @@ async def test_whoever_waits_for_silent_staff_is_told_once(site: Site) -> None:
     assert "020 7946 0123" in said(await site.say(port, "a", "hello?", "m2"))
     assert await site.say(port, "a", "hello??", "m3") == []
     door.close()
+
+
+def test_the_file_of_the_conversations_is_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "conversations.sqlite3"
+    door = Conversations(str(file))
+    door.add("web:1", [spoken("Hello", "anna", "k")], "k")
+    assert {part.stat().st_mode & 0o077 for part in tmp_path.iterdir()} == {0}
+    door.close()
+
+
+def filled(table: sa.Table, conversation: str, key: str) -> Dict[str, Any]:
+    """A row about `conversation`: wherever a text may name it, it does."""
+    about: Dict[str, Any] = {}
+    for column in table.columns:
+        if column.name in ("sender_id", "conversation"):
+            about[column.name] = conversation
+        elif column.name == "name":
+            about[column.name] = f"in:{conversation}"
+        elif column.name == "id":  # counted by the database
+            continue
+        elif isinstance(column.type, sa.String):
+            about[column.name] = "[]" if column.name in ("opening", "replies") else f"{key}{column.name}"[: column.type.length or 40]
+        else:
+            about[column.name] = 1
+    if "content" in about:
+        about["content"] = f"words of {conversation}"
+    return about
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_no_table_keeps_what_was_erased(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """A table that is added one day and that nobody erases from fails here."""
+    door = Conversations(str(tmp_path / "conversations.sqlite3") if kind == "sqlite" else request.getfixturevalue("database"))
+    tables = list(database.metadata.tables.values())
+    with door.engine.begin() as connection:
+        for table in tables:
+            for conversation in ("sms:+447400123456", "sms:+447400999999"):
+                connection.execute(table.insert().values(**filled(table, conversation, conversation[-3:])))
+    assert door.erase("sms:+447400123456") == 1
+    with door.engine.connect() as connection:
+        left = {table.name: [str(tuple(row)) for row in connection.execute(sa.select(table))] for table in tables}
+    assert {name for name, rows in left.items() if any("447400123456" in row for row in rows)} == set()
+    assert {name for name, rows in left.items() if not any("447400999999" in row for row in rows)} == set()
+    door.close()

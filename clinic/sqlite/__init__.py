@@ -1,0 +1,1 @@
+"""Django's SQLite backend, which stays with the file that is there."""

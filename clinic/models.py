@@ -141,6 +141,7 @@ class Slot(models.Model):
         ordering = ["starts", "practitioner"]
         verbose_name = "diary entry"
         verbose_name_plural = "diary"
+        # For the trigger that keeps slots from overlapping on SQLite (clinic/guards.py); PostgreSQL has its exclusion constraint.
         indexes = [models.Index(fields=["practitioner", "starts"], condition=Q(state__in=["held", "confirmed", "blocked"]), name="slot_live")]
         constraints = [
             models.CheckConstraint(condition=Q(ends__gt=F("starts")), name="slot_runs_forwards"),

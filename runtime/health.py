@@ -45,6 +45,7 @@ def blueprint() -> Blueprint:
     """The three addresses. They carry no personal data and need no login; the reverse proxy keeps them inside."""
     health = Blueprint("health")
     held: Dict[str, Any] = {"at": 0.0, "state": {}}
+    asking = asyncio.Lock()  # however many ask at once, the parts are asked once
 
     @health.route("/healthz", methods=["GET"])
     async def alive(request: Request) -> HTTPResponse:
@@ -52,8 +53,9 @@ def blueprint() -> Blueprint:
 
     @health.route("/readyz", methods=["GET"])
     async def ready(request: Request) -> HTTPResponse:
-        if time.monotonic() - held["at"] > HOLDS:
-            held["state"], held["at"] = await probe(request.app.ctx.agent), time.monotonic()
+        async with asking:
+            if time.monotonic() - held["at"] > HOLDS:
+                held["state"], held["at"] = await probe(request.app.ctx.agent), time.monotonic()
         fine = all(value == "ok" for value in held["state"].values()) and not request.app.ctx.turns.closing
         return json({"status": "ready" if fine else "not ready", **held["state"]}, status=200 if fine else 503)
 

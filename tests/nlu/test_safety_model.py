@@ -9,17 +9,9 @@ import pytest
 from nlu.__main__ import Parser
 from nlu.safety import INTENTS
 from nlu.safety_report import ALARMING, EXAMINATION, figures, judged, read
-from nlu.train import current_model
 
 pytestmark = pytest.mark.model
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def parser() -> Parser:
-    model = current_model()
-    assert model is not None, "Run `make train` first."
-    return Parser(model)
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,9 @@ import pytest
 
 from nlu.__main__ import Parser, row
 from nlu.report import figures, read_folder
-from nlu.train import current_model
 
 pytestmark = pytest.mark.model
 HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def parser() -> Parser:
-    model = current_model()
-    assert model is not None, "Run `make train` first."
-    return Parser(model)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """A real server with all platforms open, between strict stand-ins of the platforms."""
 
 import asyncio
+import shutil
 import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -23,7 +24,7 @@ class House(Servers):
     """Servers with all platforms around them."""
 
     def __init__(self, parent: Parent, folder: Path, database: Optional[str] = None, **environment: str):
-        super().__init__(parent, folder, database, **{"STRIA_CLINIC_DB": str(folder / "clinic.sqlite3"), **environment})
+        super().__init__(parent, folder, database, **{"STRIA_CLINIC_DB": str(shutil.copy(parent.records, folder / "clinic.sqlite3")), **environment})
         self.whatsapp, self.telegram, self.messenger, self.sms = WhatsApp(), Telegram(), Messenger(), Twilio()
         self.people = 0
         self._engine: Any = None

@@ -22,7 +22,8 @@ DIALOGUES = yaml.safe_load((Path(__file__).parent / "dialogues.yml").read_text(e
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(parent: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    made = await House(parent, tmp_path_factory.mktemp("dialogues"), STRIA_WEB_ORIGINS=PAGE, STRIA_WEB_SECRET="a secret of the tests, long enough").open()
+    made = House(parent, tmp_path_factory.mktemp("dialogues"), STRIA_WEB_ORIGINS=PAGE, STRIA_WEB_SECRET="a secret of the tests, long enough")
+    await made.open(settle=0.05)
     yield made
     await made.close()
     assert made.broken_rules() == []

@@ -94,7 +94,7 @@ def test_a_machine_that_writes_gets_no_answer_to_answer(sender: str) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(parent: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    made = await House(parent, tmp_path_factory.mktemp("odd")).open()
+    made = await House(parent, tmp_path_factory.mktemp("odd")).open(settle=0.05)
     yield made
     await made.close()
     assert made.broken_rules() == []

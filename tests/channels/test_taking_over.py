@@ -16,7 +16,7 @@ pytestmark = pytest.mark.model
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(parent: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
-    made = await House(parent, tmp_path_factory.mktemp("taking")).open()
+    made = await House(parent, tmp_path_factory.mktemp("taking")).open(settle=0.05)
     yield made
     await made.close()
     assert made.broken_rules() == []

@@ -1,10 +1,11 @@
 """The real server with the real model, started in a twentieth of a second: one parent loads everything once, each start is a fork of it.
 
-Run as `python -m tests.runtime.forked MODEL`; obeys lines on standard input, `start PORT {json}` and `exit`, and prints `started PID`.
+Run as `python -m tests.runtime.forked MODEL RECORDS`; obeys lines on standard input, `start PORT {json}` and `exit`, and prints `started PID`.
 `json`: environment of the child, and under "faults" what its actions do: `slow` (seconds before and after the effect), `hang`, `fail`, `limit` (seconds an
 action may take), `effects` (an SQLite file in which an action books under its idempotency key), `clock` (seconds by which the wall clock is wrong), `loading`
 (seconds that the start takes), `die` ([n, text]: see tests/runtime/dying.py),
-`lease` (seconds for which a killed process's post stays taken), `humble` (no right to write to read-only files, which
+`lease` (seconds for which a killed process's post stays taken), `settle` (seconds for
+which platforms' messages wait for one another), `humble` (no right to write to read-only files, which
 root has), `replies` ({message: [arguments of utter_message]}).
 """
 
@@ -92,6 +93,13 @@ def serve(model: Path, port: int, options: Dict[str, Any], agent: Any) -> None:
         from tests.runtime import dying
 
         dying.prepare(*faults["die"])
+    if "settle" in faults:
+        from dataclasses import replace
+
+        from channels.rendering import capabilities
+
+        rows: Any = capabilities()
+        rows.update({name: replace(row, settle=min(row.settle, faults["settle"])) for name, row in rows.items()})
     if "lease" in faults:
         from runtime import post
 
@@ -115,11 +123,27 @@ def serve(model: Path, port: int, options: Dict[str, Any], agent: Any) -> None:
     server.run(app, "127.0.0.1", port)
 
 
-def main(model: Path) -> None:
+def make_records(file: Path) -> int:
+    """Empty records with all their tables, made beside the loading by a process of its own: its id. Houses begin with a copy, as one that is set up does."""
+    child = os.fork()
+    if child == 0:
+        os.environ["STRIA_CLINIC_DB"] = str(file)
+        from clinic import ready
+
+        ready.prepare()
+        from django.db import connections
+
+        connections.close_all()
+        os._exit(0)
+    return child
+
+
+def main(model: Path, records: Path) -> None:
     """Load once, then fork for every `start`."""
     from runtime.settings import prepare_environment
 
     prepare_environment()
+    maker = make_records(records)
     os.environ["STRIA_CONVERSATIONS_DB"] = "unused-before-the-fork"
     from runtime import logs, quiet
 
@@ -129,6 +153,7 @@ def main(model: Path) -> None:
 
     agent = load_assistant(model)
     asyncio.run(agent.parse_message("hello, does it hurt and what does it cost?"))
+    assert os.waitpid(maker, 0)[1] == 0, "the records could not be made"
     print("loaded", flush=True)
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
@@ -150,4 +175,4 @@ def main(model: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -24,13 +24,13 @@ MESSAGE = "how many sessions will i need"
 
 
 class Parent:
-    """The process that has everything loaded and forks servers. `log`: where it and all of them write their log lines."""
+    """The process that has everything loaded and forks servers. `log`: where it and all of them write their log lines. `records`: empty ones, to be copied."""
 
     def __init__(self, log: Path) -> None:
         model = current_model()
         assert model is not None, "train first: make train"
-        self.log = log
-        command = [sys.executable, "-m", "tests.runtime.forked", str(model)]
+        self.log, self.records = log, log.with_name("records.sqlite3")
+        command = [sys.executable, "-m", "tests.runtime.forked", str(model), str(self.records)]
         with log.open("wb") as lines:
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=lines, text=True)
         assert self._line() == "loaded"

@@ -128,4 +128,4 @@ async def test_a_person_is_called_once_and_a_complaint_is_tracked(site: Site, cl
 def site(parent: Parent, tmp_path: Path) -> Any:
     made = Site(parent, tmp_path)
     yield made
-    made.close()
+    made.end()

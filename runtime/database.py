@@ -1,6 +1,7 @@
 """The database of the conversations: its tables, and how SQLite and PostgreSQL are opened. Without Rasa, because the clinic's process uses it too."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
@@ -90,8 +91,9 @@ class _File:
         return self.failures, found.st_dev, found.st_ino
 
     def _opened(self, connection: Any, record: Any) -> None:
-        if os.stat(self.where).st_size == 0:  # noqa: PTH116  # just made: people's words are for its owner alone; the log beside it gets the same rights
-            os.chmod(self.where, 0o600)  # noqa: PTH101
+        with suppress(OSError):  # somebody else's file keeps the rights they gave it
+            if os.stat(self.where).st_size == 0:  # noqa: PTH116  # just made: people's words are its owner's alone; the log beside it gets the same rights
+                os.chmod(self.where, 0o600)  # noqa: PTH101
         _set_pragmas(connection)
         record.info["opened"] = self._now()
 

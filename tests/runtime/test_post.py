@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -125,3 +126,40 @@ def test_erased_and_purged(engine: Any) -> None:
 @pytest.mark.parametrize("parts", [("a", "b"), ("ab", ""), ("a\0b",), ("\ud800", "x")])
 def test_digests_tell_ids_apart(parts: tuple[str, ...]) -> None:
     assert len(post.digest(*parts)) == 40 and post.digest("a", "b") != post.digest("ab")
+
+
+def test_a_report_with_our_mark_ends_the_doubt_and_lets_on_what_waits_behind(engine: Any) -> None:
+    with engine.begin() as c:
+        post.receive(c, [arrival("a")], 100.0)
+        post.post(c, "sms:+1", [post.Letter("k0", "0"), post.Letter("k1", "1")], 100.0)
+        post.trying(c, post.next_letter(c, "sms:+1"))
+        letter = post.next_letter(c, "sms:+1")
+        assert letter.error == post.TRYING and letter.state == "waiting"
+        post.later(c, letter, 105.0, "in doubt", counted=False)
+        assert post.taken(c, "whatsapp:", "k0", "SM1", 102.0) is None and post.taken(c, "sms:", "k9", "SM1", 102.0) is None
+        assert post.taken(c, "sms:", "k0", "SM1", 102.0) == "sms:+1" and post.taken(c, "sms:", "k0", "SM1", 102.0) is None
+        waiting = post.next_letter(c, "sms:+1")
+        assert (waiting.content, waiting.due) == ("1", 102.0) and post.undelivered(c, "sms:", "SM1", "30003") == 1
+
+
+def test_a_file_is_lent_for_its_time_and_nobody_forgets_a_stop(engine: Any) -> None:
+    with engine.begin() as c:
+        post.receive(c, [arrival("a"), arrival("b", "sms:+2")], 100.0)
+        for conversation in ("sms:+1", "sms:+2"):
+            file = post.File(f"f{conversation[-1]}", "BEGIN", 200.0)
+            for _ in range(2):  # a turn that is run again lends nothing twice
+                post.finish(c, post.next_arrival(c, conversation) or letterless(conversation), [], {}, 101.0, [file])
+        assert post.lent(c, "f1", 199.0) == "BEGIN" and post.lent(c, "f1", 200.0) is None and post.lent(c, "f9", 1.0) is None
+        post.erase(c, "sms:+1")
+        assert post.lent(c, "f1", 150.0) is None and post.lent(c, "f2", 150.0) == "BEGIN"
+        post.purge(c, 0.0, 201.0)
+        assert post.lent(c, "f2", 150.0) is None
+        c.execute(post.people.update().values(stopped="asked"))
+        post.post(c, "sms:+2", [post.Letter("k", "x")], 202.0)
+        post.stop(c, "sms:+2", "blocked")
+        assert post.person(c, "sms:+2")["stopped"] == "asked" and post.next_letter(c, "sms:+2") is None
+
+
+def letterless(conversation: str) -> Any:
+    """An arrival that is worked off already."""
+    return SimpleNamespace(id=-1, conversation=conversation)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
-from knowledge.facts import fill
+from knowledge.facts import fill, price_list
 from knowledge.library import Answer, Knowledge
 from knowledge.parsed import MOST_ANSWERS
 
@@ -34,6 +34,9 @@ COURTESY = (
 # Shame beside a question: the question first, then a kind word.
 AFTER_THE_QUESTION = ("express_distress",)
 
+# Danger is the guard's to find; "did you mean: somebody is in danger?" only frightens somebody who mumbled.
+NEVER_GUESSED = (*EMERGENCY, "express_distress")
+
 SMALL_TALK = (*COURTESY, "ask_capabilities", "bot_challenge", "out_of_scope", "ask_more", "ask_sources")
 
 
@@ -42,6 +45,7 @@ class Known:
     """What the person has told us, in canonical values: {"skin_tone": ["V"], "condition": ["eczema", "keloid"], …}."""
 
     values: Dict[str, List[str]] = field(default_factory=dict)
+    fresh: Dict[str, List[str]] = field(default_factory=dict)  # those of the message itself
 
     def add(self, key: str, value: str) -> None:
         """Single-valued facts are replaced by the newest mention, lists grow."""
@@ -131,22 +135,29 @@ class Turn:
     sources: List[str]
 
 
-def compose(asked: Iterable[str], known: Known, shown: Sequence[str], knowledge: Knowledge, greeted: bool = False, deeper: bool = False) -> Turn:
+def compose(
+    asked: Iterable[str],
+    known: Known,
+    shown: Sequence[str],
+    knowledge: Knowledge,
+    greeted: bool = False,
+    deeper: bool = False,
+    recent: Optional[Sequence[str]] = None,
+    deepened: Sequence[str] = (),
+) -> Turn:
     """Answer every question of a message once.
 
-    `shown`: intents answered earlier in this conversation. An answer asked for again brings its longer form if it has one;
-    `deeper` asks for that form outright.
+    `shown`: intents answered earlier in this conversation; `recent`: those of the last turns, one entry each time (None: what was shown was
+    shown once); `deepened`: whose longer form was given. `deeper` asks for that form outright.
     """
-    facts = knowledge.facts()
+    facts = {**knowledge.facts(), **narrowed(known, knowledge)}
     chosen = choose(asked, knowledge)
     messages, cited = [], []
+    person = False
     for intent in chosen:
         answer = knowledge.answers[intent]
-        again = bool(answer.more) and (deeper or (intent in shown and intent not in SAFETY))
-        parts, keys = ([answer.more], list(answer.more_sources)) if again else ([answer.text], list(answer.sources))
-        for addition in additions(answer, known):
-            parts.append(addition.text)
-            keys.extend(addition.sources)
+        parts, keys, wants_person = _parts(answer, known, shown, recent, deeper, intent in deepened, knowledge)
+        person = person or wants_person
         text = fill("\n".join(parts), facts)
         data: Dict[str, Any] = {"type": "answer", "intent": intent}
         if keys:
@@ -156,9 +167,61 @@ def compose(asked: Iterable[str], known: Known, shown: Sequence[str], knowledge:
     if greeted and messages and chosen and not any(i in SAFETY for i in chosen) and chosen[0] not in SMALL_TALK:
         messages[0].text = "Hello. " + messages[0].text
     offered = offers(chosen, shown, knowledge) if chosen else []
+    if person:
+        offered = ["request_human", *(i for i in offered if i != "request_human")][:MOST_BUTTONS]
     if messages:
         messages[-1].buttons = buttons(offered, knowledge)
     return Turn(messages, chosen, offered, list(dict.fromkeys(cited)))
+
+
+IN_SHORT = "In short: {gist}"
+ASK_A_PERSON = "If that leaves something open, tell me what, or ask a person: {phone}."
+STAYS = "My answer stays the same. {gist}"
+ASK_THE_TEAM = "For anything beyond it, please ask our team: {phone} or {email}. {open_now}"
+
+
+def _parts(
+    answer: Answer, known: Known, shown: Sequence[str], recent: Optional[Sequence[str]], deeper: bool, deepened: bool, knowledge: Knowledge
+) -> Tuple[List[str], List[str], bool]:
+    """The paragraphs of one answer, their sources, and whether a person is offered.
+
+    First in full. Asked again: the sentence that answers it with what is new in the message, or with the longer form; then in short with a person to
+    ask; then the person once more; never the same words twice running. What concerns safety is always said in full.
+    """
+    intent, gist = answer.intent, answer.text.split("\n")[0]
+    times = int(intent in shown) if recent is None else list(recent).count(intent)
+    if intent in SAFETY and not deeper:
+        times = 0
+    parts, keys = [answer.text], list(answer.sources)
+    added = additions(answer, known)
+    if deeper:
+        parts, keys = [answer.more], list(answer.more_sources)
+    elif times and intent in SMALL_TALK:
+        if answer.more and times % 2:
+            parts, keys = [answer.more], list(answer.more_sources)
+    elif times:
+        step = times if answer.more and not deepened else times + 1
+        new = additions(answer, Known(known.fresh))
+        priced = "{price_list}" in answer.text and bool(narrowed(known, knowledge))
+        if new or priced:
+            parts, added = [gist], [] if priced else new
+        elif step == 1:
+            parts, keys, added = [gist, answer.more], [*answer.sources, *answer.more_sources], []
+        elif step % 2 == 0:
+            parts, added = [IN_SHORT.replace("{gist}", gist), ASK_A_PERSON], []
+        elif "{" not in gist:  # what the clinic itself states is simply said in full again
+            parts, added = [STAYS.replace("{gist}", gist), ASK_THE_TEAM], []
+    for addition in added:
+        parts.append(addition.text)
+        keys.extend(addition.sources)
+    return parts, keys, bool(times) and parts[-1 - len(added)].startswith((ASK_A_PERSON, ASK_THE_TEAM))
+
+
+def narrowed(known: Known, knowledge: Knowledge) -> Dict[str, str]:
+    """The clinic's prices for the areas that the message names, when each has a price of its own; else nothing."""
+    areas = known.fresh.get("body_area", ())
+    rows = price_list(knowledge.clinic, areas) if areas else ""
+    return {"price_list": rows} if rows else {}
 
 
 def list_sources(keys: Sequence[str], knowledge: Knowledge) -> Optional[Message]:
@@ -183,6 +246,13 @@ def list_sources(keys: Sequence[str], knowledge: Knowledge) -> Optional[Message]
 def clarify(ranking: Sequence[Mapping[str, Any]], failures: int, knowledge: Knowledge) -> Message:
     """What to say when the message was not understood: the best three guesses by name, and the second time a person."""
     facts = knowledge.facts()
+    if failures > 2 and failures % 2:
+        text = fill(
+            "Sorry, that one is beyond me too. Please ask our team, on {phone} or at {email}, or begin with one of these. In an emergency "
+            "call {emergency_number}.",
+            facts,
+        )
+        return Message(text, buttons(("request_human", "ask_suitability", "ask_price"), knowledge))
     if failures >= 2:
         text = fill(
             "I am sorry, I still do not understand. A person can help: {phone} or {email}. {open_now}\n"
@@ -190,7 +260,7 @@ def clarify(ranking: Sequence[Mapping[str, Any]], failures: int, knowledge: Know
             facts,
         )
         return Message(text, buttons(("request_human", "ask_capabilities"), knowledge))
-    guesses = [str(r["name"]) for r in ranking if r["name"] in knowledge.titles and r["name"] not in ("nlu_fallback", *SMALL_TALK)][:3]
+    guesses = [str(r["name"]) for r in ranking if r["name"] in knowledge.titles and r["name"] not in ("nlu_fallback", *SMALL_TALK, *NEVER_GUESSED)][:3]
     rows = buttons(guesses, knowledge)
     if not rows:
         return Message("I did not catch that. Could you say it in other words?", buttons(("ask_capabilities", "request_human"), knowledge))

@@ -131,16 +131,18 @@ class ActionAnswer(ClinicAction):
         if screening.booking_allowed(check) and screening.tells_under_age(tracker.latest_message, knowledge):
             return await self._turn_down(dispatcher, tracker, memory)
         turn = screening.as_for_a_minor(conversation.reply(tracker.latest_message, memory, knowledge), check, knowledge)
-        urgent = any(i in SAFETY for i in turn.answered)
+        urgent = any(i in SAFETY for i in turn.answered) or turn.answered == ["goodbye"]
         starts = "" if urgent else next((STARTS[i] for i in turn.answered if i in STARTS), "")  # the form takes over
+        offer = None if starts or urgent else screening.offer(check, knowledge)
+        if offer is not None and parsed.asked(tracker.latest_message) == ["greet"]:
+            turn.messages.clear()  # "hi" to come back to the check needs no second greeting
         for message in turn.messages:
             if parsed.level(tracker.latest_message) != "none":
                 message.data["safety"] = safety.stamp(tracker.latest_message)
             if not (starts and message.data.get("intent") in STARTS):
                 say(dispatcher, message)
-        if not turn.messages:
+        if not turn.messages and offer is None:
             say(dispatcher, conversation.misunderstood(tracker.latest_message, memory, knowledge))
-        offer = None if starts or urgent else screening.offer(check, knowledge)
         if offer is None:
             return [SlotSet(SLOT, memory.to_slot()), *([FollowupAction(starts)] if starts else [])]
         say(dispatcher, offer[1])
@@ -181,6 +183,11 @@ class ActionClarify(ClinicAction):
         if booking.opens(tracker.latest_message, LIBRARY.get(), dt.datetime.now(tz=dt.timezone.utc)):
             return [FollowupAction("booking_form")]
         memory = Memory.from_slot(tracker.get_slot(SLOT))
+        if conversation.points_back(tracker.latest_message, memory, LIBRARY.get()):
+            turn = conversation.reply(tracker.latest_message, memory, LIBRARY.get())
+            for said in turn.messages:
+                say(dispatcher, said)
+            return [SlotSet(SLOT, memory.to_slot())]
         message = conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get())
         if memory.failures == MOST_FAILURES:
             message.text = f"{message.text}\n{await call_a_person('not_understood', memory, tracker)}".strip()

@@ -34,6 +34,8 @@ class Memory:
     offered: List[str] = field(default_factory=list)
     cited: List[str] = field(default_factory=list)
     deepened: List[str] = field(default_factory=list)  # answers whose longer form was given
+    recent: List[str] = field(default_factory=list)  # the answers of the last turns, one entry each time: how often something was said lately
+    guesses: List[str] = field(default_factory=list)  # what else the last message may have meant
     facts: List[Dict[str, Any]] = field(default_factory=list)  # what was said about one's own health: see actions/mentions.py
     addressed: List[str] = field(default_factory=list)  # rows of the contraindication table that were spoken about
     failures: int = 0
@@ -45,7 +47,7 @@ class Memory:
         if not isinstance(value, Mapping):
             return cls()
         memory = cls()
-        for name in ("shown", "answered", "last", "offered", "cited", "deepened", "addressed"):
+        for name in ("shown", "answered", "last", "offered", "cited", "deepened", "addressed", "recent", "guesses"):
             setattr(memory, name, _texts(value.get(name)))
         if isinstance(value.get("known"), Mapping):
             memory.known = {str(key): _texts(values) for key, values in value["known"].items() if _texts(values)}
@@ -88,6 +90,7 @@ def learn(memory: Memory, text: str, intents: Iterable[str], entities: Iterable[
             continue
         key, value = str(entity.get("entity")), str(entity.get("value"))
         now.add(key, value)
+        now.fresh.setdefault(key, []).append(value)
         if not {"hypothetical", "other"} & set(said):
             lasting.add(key, value)
     if had:

@@ -7,7 +7,7 @@ import datetime as dt
 import itertools
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
 from actions.ago import Ago, read_ago
 from actions.suitability import HEALTH, Fact
@@ -19,47 +19,60 @@ _MONTH_FIRST = ("US",)
 _CLAUSE = re.compile(r"[.!?;\n,]| - |\b(?:and|but|then|plus|also|though|although|because|so)\b")
 _SENTENCE = re.compile(r"[.!?;\n]")
 _STOPPED = re.compile(
-    r"\b(?:stop\w*|finish\w*|ended|came off|come off|coming off|off|quit|complet\w+|used to|no longer|was (?:on|taking|using|having)|were on|had been|last (?:dose|capsule|tablet|pill|one)"
-    r"|done with|not any ?more|anymore|previously|is over|all over|over now|behind me|in the past|years ago|as a (?:kid|child|teen\w*)|when i was \w+|ages ago|long time ago)\b"
+    r"\b(?:stop\w*|finish\w*|ended|came off|come off|coming off|off|quit|complet\w+|used to|no longer|was (?:on|taking|using|having)|were on|"
+    r"had been|last (?:dose|capsule|tablet|pill|one)"
+    r"|done with|not any ?more|anymore|previously|is over|all over|over now|behind me|in the past|years ago|as a (?:kid|child|teen\w*)|"
+    r"when i was \w+|ages ago|long time ago)\b"
 )
 _STILL = re.compile(
-    r"\b(?:still|currently|now|right now|at the moment|at present|today|every ?day|daily|ongoing|mid[ -]?course|halfway|start(?:ed|ing) (?:on )?|i'?m on|i am on|im on|been on|am taking|'m taking|im taking"
+    r"\b(?:still|currently|now|right now|at the moment|at present|today|every ?day|daily|ongoing|mid[ -]?course|halfway|start(?:ed|"
+    r"ing) (?:on )?|i'?m on|i am on|im on|been on|am taking|'m taking|im taking"
     r"|taking|i take|i use|using|months? in|weeks? in|since)\b"
 )
 _HAD = re.compile(r"\b(?:had|have|having|got|did|done|do|been|went|used|use|using|just|after|since|my|with a|put on|applied)\b")
 _ASKS = re.compile(r"\s*(?:and |but |so |also )?(?:what|which|is|are|can|could|do|does|should|would|how|will)\b")
 _FIRST_PERSON = re.compile(
-    r"\b(?:i am|i'?m|im|i have|i'?ve|ive|i had|i got|i get|i take|i use|i was|i do have|i suffer|i also have|i also take|i'?ve got|my|me with|i)\b[^.!?;,]{0,60}$"
+    r"\b(?:i am|i'?m|im|i have|i'?ve|ive|i had|i got|i get|i take|i use|i was|i do have|i suffer|i also have|i also take|i'?ve got|my|me with|"
+    r"i)\b[^.!?;,]{0,60}$"
 )
 _IMAGINED = re.compile(r"\b(?:if|unless|suppose|what about|in case|say)\b")
 _DENIED_AFTER = re.compile(r"\s*[?:,-]\s*(?:no|nope|nah|none|not me)\b(?! idea)")
-_ALLERGY = re.compile(r"\b(?:allerg\w*|react\w*|intoleran\w*|sensitiv\w*|came out in|come out in|rash from|swell\w* from|hives from)\b")
+_ALLERGY = re.compile(
+    r"\b(?:allerg\w*|react\w*|(?:make|makes|made|leave|leaves|give|gives|gave) me (?:\w+ )?(?:itch\w*|red|rash\w*|a rash|hives|blister\w*|"
+    r"bumps)|break out|intoleran\w*|sensitiv\w*|came out in|come out in|rash from|swell\w* from|hives from)\b"
+)
 _FAMILY = re.compile(
     r"\b(?:family|mum|mom|mam|mother|dad|father|sister|brother|parents?|grand\w+|gran|nan|nana|granny|aunt\w*|uncle|runs in|siblings?|son|daughter)\b"
 )
 _BORN_OF_IT = re.compile(
-    r"\b(?:from|after|since|during|through|throughout|post|before|first|second|third|last|previous|both|two|three|old|past|each|every|my|due to|because of|caused by)\s+(?:\w+\s+){0,2}$"
+    r"\b(?:from|after|since|during|through|throughout|post|before|first|second|third|last|previous|both|two|three|old|past|each|every|my|"
+    r"due to|because of|caused by)\s+(?:\w+\s+){0,2}$"
 )
 _MARKS_OF_IT = re.compile(r"^\s*(?:stretch ?marks?|marks?|ones?|tummy|belly|\w* ?years? ago)\b")
 _WAS = re.compile(r"\b(?:was|were|when i was|used to be|got (?:them|these|it) (?:when|while))\s+(?:\w+\s+){0,2}$")
 
 _ELSEWHERE = re.compile(
-    r"\b(?:elsewhere|other (?:place|side|part|leg|arm|area)|somewhere else|different (?:place|area|part)|not (?:there|on (?:it|that|them|the (?:area|marks|skin)))|nowhere near|away from"
+    r"\b(?:elsewhere|other (?:place|side|part|leg|arm|area)|somewhere else|different (?:place|area|part)|not (?:there|on (?:it|that|them|"
+    r"the (?:area|marks|skin)))|nowhere near|away from"
     r"|face|facial|lips?|cheeks?|forehead|scalp|hands?|fingers?|elbows?|feet|foot|toes?|ankle|wrist|neck|nose|chin|eyes?|ears?|brows?|only on my)\b"
 )
 _THERE = re.compile(
-    r"\b(?:(?:on|in|over|near|round|around|under) (?:it|them|that|the|my) ?(?:\w+ )?(?:area|marks?|stretch ?marks?|skin|scar)|same (?:area|place|spot)|right there|all over|over (?:them|it)|where the marks|on top)\b"
+    r"\b(?:(?:on|in|over|near|round|around|under) (?:it|them|that|the|my) ?(?:\w+ )?(?:area|marks?|stretch ?marks?|skin|scar)|same (?:area|"
+    r"place|spot)|right there|all over|over (?:them|it)|where the marks|on top)\b"
 )
 _ACTIVE = re.compile(r"\b(?:active|flar\w+|right now|at the moment|bad now|weep\w*|open|currently|as we speak|today)\b")
 _CALM = re.compile(
-    r"\b(?:not active|inactive|no flare\w*|calm\w*|cleared|clear now|in remission|under control|none (?:now|at the moment|right now)|not (?:now|right now|at the moment|currently)|gone|healed"
+    r"\b(?:not active|inactive|no flare\w*|calm\w*|cleared|clear now|in remission|under control|none (?:now|at the moment|right now)|"
+    r"not (?:now|right now|at the moment|currently)|gone|healed"
     r"|as a (?:kid|child|baby|teen\w*)|years ago|in the past|used to|no longer|haven'?t had|sometimes|now and then|occasionally|once|every (?:winter|few))\b"
 )
 _CONTROLLED = re.compile(
-    r"\b(?:well|under|good|perfectly|diet|fully|nicely|is|are|it'?s)[ -]?(?:controlled|control|managed)\b|\bcontrolled\b|\bstable\b|\bin (?:a )?good range\b|\bin range\b"
+    r"\b(?:well|under|good|perfectly|diet|fully|nicely|is|are|it'?s)[ -]?(?:controlled|control|managed)\b|\bcontrolled\b|\bstable\b|"
+    r"\bin (?:a )?good range\b|\bin range\b"
 )
 _UNCONTROLLED = re.compile(
-    r"\b(?:un-?controlled|poorly|badly|not (?:very |really |so |that )?(?:well |fully |properly )?(?:controlled|under control|managed|good|great|stable)|out of control|all over the place|struggl\w+|too high"
+    r"\b(?:un-?controlled|poorly|badly|not (?:very |really |so |that )?(?:well |fully |properly )?(?:controlled|under control|managed|good|"
+    r"great|stable)|out of control|all over the place|struggl\w+|too high"
     r"|very high|not really|isn'?t (?:very |really )?(?:well |good|great|controlled)|up and down)\b"
 )
 _DEPTHS = (
@@ -67,8 +80,44 @@ _DEPTHS = (
     ("medium", re.compile(r"\b(?:medium|tca|jessner\w*|moderate)\b")),
     ("light", re.compile(r"\b(?:light|superficial|mild|gentle|lunch ?time|glycolic|lactic|mandelic|salicylic|enzyme|fruit)\b")),
 )
+# A pregnancy or a birth told in passing, in words that no list of names can hold: "before the baby comes", "im due in june", "had my little one in november".
+_CHILD = r"(?:baby|bab(?:e|y)|bub|bubba|bubs|little one|lo|newborn|twins|bairn|bump|pikin|son|daughter|boy|girl)"
+_EXPECTING = re.compile(
+    rf"\b(?:before|until|till|til|when|once|after|by the time|as soon as) (?:the |my |our |this |our new )?{_CHILD} (?:comes?|arrives?|"
+    rf"gets here|drops|pops|(?:is|'s)? ?(?:born|here|due|out))\b"
+    rf"|\b(?:the |my |our )?{_CHILD}(?:'?s| is| are)? (?:due|arriving)(?! (?:for|at|an?|back)\b)\b|\bdue (?:to give birth|my (?:first|second|"
+    rf"third|\w+) (?:baby|child|in))\b"
+    r"|\b(?:i'?m|i am|we'?re|we are) due (?:a baby|in|around|at the end of|early|late|mid|next|end of)?\W?(?:in |the )?(?:january|february|"
+    r"march|april|may|june|july|august|september|october|november|december"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|spring|summer|autumn|winter|a few weeks|\d+ weeks|next month)\b"
+    r"|\b(?:i'?m |i am |at )?\d{1,2}\+?\d? ?(?:weeks|wks) (?:gone|along|preg\w*)\b|\b(?:my|this|growing|a|the) (?:growing |big |"
+    r"baby )?bump (?:is|has|keeps|gets|grows)\b|\bbaby bump\b|[🤰🫃🫄]"
+    rf"|\b(?:i'?m|i am|we'?re|we are) (?:having|expecting) (?:a|our|my|another|the|\w+) (?:\w+ )?{_CHILD}\b"
+)
+_GAVE_BIRTH = re.compile(
+    rf"\b(?:had|have had|birthed|welcomed) (?:my|our|a|the) (?:\w+ )?(?:{_CHILD}|(?:first|second|third|last|youngest)(?: baby| child| kid|"
+    rf" one))(?! session| treatment| appointment)\b"
+    rf"|\bmy (?:youngest|{_CHILD})(?:'?s| is)(?: only| just| now| about)? (?P<old>(?:\d+|a|two|three|four|five|six|seven|eight|nine|ten|"
+    rf"eleven) (?:days?|weeks?|wks?|months?|mths?|mo))\b"
+    rf"|\bmy (?P<age>\d+ (?:days?|weeks?|wks?|months?|mths?)) old\b"
+)
+_NOT_FEEDING = re.compile(
+    r"\b(?:not|never|no longer|stopped|finished|done with|isn'?t|am ?n'?t) (?:currently |actually |even )?(?:breast ?)?(?:feeding|nursing)\b|"
+    r"\bbottle[ -]?fed\b|\bformula[ -]?fed\b"
+)
+_SOMEBODY_ELSE = re.compile(
+    r"\b(?:my|her|his|their|our|a) (?:sister|friend|cousin|wife|partner|mum|mom|daughter|niece|colleague|mate|neighbour|boss|aunt\w*|"
+    r"girlfriend|gf|sis)(?:'s)?\b|\b(?:she|he|they)(?:'s|'re| is| are)\b"
+)
+_OF_A_VISIT = re.compile(
+    r"\b(?:session|appointment|visit|check ?up|follow[ -]?up|treatment) (?:is |was )?due\b|\bdue (?:in )?(?:\w+ )?for (?:my|a|the|another)\b"
+)
+_NOT_NOW = re.compile(r"\b(?:if|was|were|when i|not)\b[^,]{0,20}$")
+YOUNG = dt.timedelta(days=400)  # a birth longer ago is no recent one
+
 _AGE = re.compile(
-    r"(?:\b(?:i'?m|i am|im|aged?|am)(?: only| just| a| an| about| nearly| almost)? |^\W*)(?P<age>\d{1,2})\b(?!\s*(?:st|lbs?|kg|kilos?|stone|cm|%|weeks?|wks?|months?|mths?|days?|hours?|minutes?|min|mm"
+    r"(?:\b(?:i'?m|i am|im|aged?|am)(?: only| just| a| an| about| nearly| almost)? |^\W*)(?P<age>\d{1,2})\b(?!\s*(?:st|lbs?|kg|kilos?|stone|"
+    r"cm|%|weeks?|wks?|months?|mths?|days?|hours?|minutes?|min|mm"
     r"|am|pm|th|nd|rd|[:/.]\d|sessions?|marks?|kids?|children|size|times?|years? (?:ago|back|since|after|in)))"
 )
 
@@ -103,7 +152,7 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
     lower = text.lower().replace("’", "'")
     entities = [_placed(e, lower) for e in parse.get("entities") or [] if e.get("value")]
     facts: List[Fact] = []
-    denied = set()
+    denied: Set[Tuple[str, str]] = set()
     for entity in entities:
         pair = (str(entity["entity"]), str(entity["value"]))
         row = table.row_of(*pair)
@@ -126,7 +175,27 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
             if row.family and family:
                 fact = with_detail(fact, "own", "no")
         facts.append(fact)
+    facts += _of_a_child(lower, facts, denied, place)
     return Reading(tuple(_once(facts)), frozenset(denied - {(f.label, f.value) for f in facts}), age_in(lower, bool(place.question == "adult")))
+
+
+def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], place: Place) -> List[Fact]:
+    """A pregnancy or a recent birth that is told in passing, and breastfeeding that is over (put among the `denied`)."""
+    if _NOT_FEEDING.search(text):
+        denied.add(("condition", "breastfeeding"))
+    named = {fact.value for fact in facts} | {value for _, value in denied}
+    found = []
+    match = _EXPECTING.search(text)
+    theirs = match is None or _SOMEBODY_ELSE.search(_sentence(text, match.start())) or _NOT_NOW.search(text[: match.start()])
+    if match and not theirs and "pregnancy" not in named and not _OF_A_VISIT.search(text):
+        found.append(Fact("condition", "pregnancy", match.group().strip(), (("now", "yes"),)))
+    match = _GAVE_BIRTH.search(text)
+    if match and "recent_birth" not in named and not _SOMEBODY_ELSE.search(_sentence(text, match.start())):
+        old = match["old"] or match["age"]
+        since = place.ago(f"{old} ago") if old else place.ago(_sentence(text, match.start()))
+        if (since is not None and place.today - since.latest <= YOUNG) or (since is None and place.question == "birth"):
+            found.append(Fact("condition", "recent_birth", match.group().strip(), since=since))
+    return found
 
 
 def with_detail(fact: Fact, name: str, value: str) -> Fact:
@@ -214,6 +283,11 @@ def _sentence(text: str, at: int) -> str:
     return text[start : stop.start() if stop else len(text)]
 
 
+def _clause(text: str, at: int) -> str:
+    start = max((m.end() for m in _CLAUSE.finditer(text, 0, at)), default=0)
+    return text[start : max(at, start)]
+
+
 def _claimed(text: str, at: int) -> bool:
     """ "can i still come, i have eczema": a plain claim inside a question."""
     start = max((m.end() for m in _CLAUSE.finditer(text, 0, at)), default=0)
@@ -231,7 +305,7 @@ def _meant(label: str, entity: Mapping[str, Any], text: str, place: Place) -> bo
         return bool(_ALLERGY.search(text))
     if label == "allergen" and re.search(r"\b(?:metal|nickel|lidocaine)\b[^.]{0,20}\bfine\b", text):
         return False
-    if label in ("treatment", "product") and _ASKS.match(_sentence(text, entity["start"])):
+    if label in ("treatment", "product") and (_ASKS.match(_sentence(text, entity["start"])) or _ASKS.match(_clause(text, entity["start"]))):
         return False
     if place.question:
         return label != "symptom" or place.question in ("conditions", "recent")

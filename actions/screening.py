@@ -38,26 +38,34 @@ ABOUT_ONESELF = {
 }
 # Said in the middle of the check, these have their own actions: the form steps aside for them and is offered again.
 DESK = ("request_human", "make_complaint", "delete_my_data", "book_consultation", "reschedule_booking", "cancel_booking", "check_booking")
+_ABOUT_MARKS = ("ask_what_are_stretch_marks", "ask_mark_age", "ask_natural_fading", "ask_causes", "ask_body_area", "ask_skin_tone")
 _NOT_FOR_MINORS = ("book_consultation", "start_screening", "ask_waiting_time")
 ALARMS = ("report_emergency", "express_crisis", "report_urgent_symptom")
 ALARM_LEVELS = ("emergency", "urgent", "crisis")
 
 _INTERROGATIVE = re.compile(
-    r"\?\s*$|^\W*(?:and |but |so |also |btw |ok |okay |hang on |wait |sorry |just |yes |no |quick question )*"
-    r"(?:how|what|when|where|why|who|which|can|could|do (?:you|u|they|i|we|ppl|people)|does|did you|is (?:it|this|that|there|the)|are (?:you|there|they)|will|would|should|may i|whats|wats|hows)\b"
+    r"\?\s*$|^\W*(?:(?:and|but|so|also|btw|ok|okay|hang on|wait|sorry|just|yes|no|quick question|forget (?:that|it)|never ?mind(?: that)?|nvm|"
+    r"actually|hey|oh|before that|first|one thing)\W+)*"
+    r"(?:how|what|when|where|why|who|which|can|could|do (?:you|u|they|i|we|ppl|people)|does|did you|is (?:it|this|that|there|the)|are (?:you|"
+    r"there|they)|will|would|should|may i|whats|wats|hows)\b"
 )
 _YES = re.compile(
-    r"^\W*(?:oh |well |um+ |hmm+ |erm )*(?:y|yes|yeah|yea|yep|yup|ya|aye|sure|ok|okay|k|of course|absolutely|definitely|correct|right|that'?s (?:right|correct|fine|ok|okay|all right)|that is right"
-    r"|i am|i do|i have|i did|it is|true|indeed|go ahead|go on|fine|all good|looks? (?:good|right|fine)|sounds good|i agree|agreed|i consent|happy to|i think so|think so|i guess(?: so)?|i suppose(?: so)?|probably"
+    r"^\W*(?:oh |well |um+ |hmm+ |erm )*(?:y|yes|yeah|yea|yep|yup|ya|aye|sure|ok|okay|k|of course|absolutely|definitely|correct|right|"
+    r"that'?s (?:right|correct|fine|ok|okay|all right)|that is right"
+    r"|i am|i do|i have|i did|it is|true|indeed|go ahead|go on|fine|all good|looks? (?:good|right|fine)|sounds good|i agree|agreed|i consent|"
+    r"happy to|i think so|think so|i guess(?: so)?|i suppose(?: so)?|probably"
     r"|abeg yes|please do|lets go|let'?s (?:go|do it|start)|perfect|all correct|👍|👌)(?:\b|$|\W)"
 )
 _NO = re.compile(
-    r"^\W*(?:oh |well |um+ |hmm+ |erm )*(?:n|no|nope|nah|na|none|never|nothing|negative|nil|zero|neither|n/?a|👎|not (?:really|at all|me|any|that i (?:know|am aware|can think)|to my knowledge|as far as|applicable)"
-    r"|i'?m not\b(?! sure)|i am not\b(?! sure)|im not\b(?! sure)|i don'?t(?! know| remember)|i do not(?! know| remember)|dont (?:have|think|take|use)|do not have|i haven'?t|i have not|haven'?t|have not|don'?t think so"
+    r"^\W*(?:oh |well |um+ |hmm+ |erm )*(?:n|no|nope|nah|na|none|never|nothing|negative|nil|zero|neither|n/?a|👎|not (?:really|at all|me|any|"
+    r"that i (?:know|am aware|can think)|to my knowledge|as far as|applicable)"
+    r"|i'?m not\b(?! sure)|i am not\b(?! sure)|im not\b(?! sure)|i don'?t(?! know| remember)|i do not(?! know| remember)|dont (?:have|think|"
+    r"take|use)|do not have|i haven'?t|i have not|haven'?t|have not|don'?t think so"
     r"|i have none|i have nothing|i have no|doesn'?t apply|does not apply|not applicable|all clear|all good|nothing like that|without any)(?:\b|$|\W)"
 )
 _UNSURE = re.compile(
-    r"\b(?:not (?:really |too |quite |100% )?sure|unsure|no idea|no clue|idk|(?:i )?don'?t (?:really )?know|i do not know|dunno|might be|may be|maybe|possibly|could be|can'?t remember|cannot remember"
+    r"\b(?:not (?:really |too |quite |100% )?sure|unsure|no idea|no clue|idk|(?:i )?don'?t (?:really )?know|i do not know|dunno|might be|"
+    r"may be|maybe|possibly|could be|can'?t remember|cannot remember"
     r"|don'?t remember|forgot(?:ten)?|hard to say|not certain|who knows)\b"
 )
 _MEN = re.compile(r"\b(?:i'?m|i am|im|as) (?:a |an )?(?:\w+ )?(?:man|guy|bloke|male|dude|lad)\b|^\W*(?:male|man)\W*$")
@@ -68,15 +76,60 @@ _STOP = re.compile(
 )
 _WHY = re.compile(r"^\W*(?:but |and |ok but )?why\b(?!.{60})")
 _REPEAT = re.compile(r"^\W*(?:repeat|again|say (?:it|that) again|what was the question|pardon|come again|what)\W*\??$")
+_PUZZLED = re.compile(
+    r"^\W*(?:what do (?:you|u) mean(?: by .{1,40})?|what does (?:that|this|it) (?:even )?mean|what'?s (?:that|this) mean|i (?:don'?t|do not|"
+    r"didn'?t) (?:get|understand|follow)\b.{0,30}|huh|eh|meaning|explain(?: .{1,30})?"
+    r"|can you explain\b.{0,30}|such as|like what|for example|e\.?g\.?|\?+)\W*$"
+)
+_ALREADY = re.compile(
+    r"\b(?:already|just|literally) (?:asked|told|said|answered|wrote|gave|mentioned)\b|\b(?:asked|told|answered)\b.{0,12}\b(?:already|before|"
+    r"twice|that)\b|^\W*i(?:'?ve)? (?:told|said|answered)\b|\bi told (?:you|u)\b"
+)
+_BYE = re.compile(
+    r"^\W*(?:(?:ok|okay|well|thanks?|thank you|thx|cheers|ta|so|right|sorry|gotta go|got to go|have to go)\W+)*(?:bye+|goodbye|good ?bye|"
+    r"bye bye|see (?:you|ya)|c ?ya|later|talk later|ttyl|i'?ll (?:come back|do (?:it|this) later|finish (?:it |this )?later)"
+    r"|(?:i )?(?:have|got|need) to go|gotta go|brb|good ?night|night)\b.{0,25}$"
+)
+_THANKS = re.compile(r"^\W*(?:ok(?:ay)? |great |lovely |oh )?(?:thanks?|thank you|thx|ty|cheers|ta|tysm)(?: (?:you|so much|a lot|very much|love|x+))*\W*$")
+_GREETS = re.compile(
+    r"^\W*(?:hi+|hiya|hello+|hey+|good (?:morning|afternoon|evening)|anyone (?:there|here)|are you (?:still )?there)(?: (?:again|there|hi|hello))*\W*$"
+)
+_NODS = re.compile(r"^\W*(?:(?:ok|okay|k|right|alright|fine|sure|cool|good|great|hmm+|i see|go on|continue|carry on|next|ready|👍)\W*){1,3}$")
+# "no medicines either": said of a question that is not the open one, it answers that one too.
+_NONE_OF = {
+    "medicines": re.compile(
+        r"\b(?:no|not (?:on|taking|using) any|(?:don'?t|do not) (?:take|use) any|without|nor any|zero)(?: other| regular|"
+        r" current)? (?:medicines?|medications?|meds|tablets|pills|drugs)\b|\b(?:not on|don'?t take|not taking) anything\b"
+    ),
+    "allergies": re.compile(r"\bno(?: known| other)? allerg(?:y|ies)\b|\bnot allergic(?: to anything)?\b(?! to \w)|\bno allergic\b"),
+    "conditions": re.compile(
+        r"\bno(?: other| known)? (?:health|medical|skin)(?: or (?:health|medical|skin))? (?:conditions?|problems?|issues?)\b|\b(?:otherwise|"
+        r"perfectly|completely|totally) healthy\b|\bno (?:conditions|illness(?:es)?|health issues)\b"
+    ),
+    "scars": re.compile(r"\bno keloids?\b|\b(?:don'?t|do not|never) (?:get|scar|have) (?:keloids?|badly|thick scars|raised scars)\b"),
+    "birth": re.compile(
+        r"\bnot pregnant (?:or|nor|and not|and no) (?:breast ?)?feeding\b|\bnot (?:breast ?)?feeding (?:or|nor|and not) pregnant\b|"
+        r"\bnever (?:been pregnant|had (?:a baby|kids|children))\b"
+    ),
+}
 _RESTART = re.compile(r"^\W*(?:start (?:over|again|from the beginning)|restart|begin again)\W*$")
 _GO_ON = re.compile(r"^\W*(?:(?:yes|ok|okay|sure|please)\W*)?(?:go on|continue|carry on|resume|let'?s (?:go on|continue)|keep going)\b")
+# "none of these" answers the question that waits; it is no "no" to going on.
+_TO_THE_QUESTION = re.compile(r"^\W*(?:none|nothing|neither|never)\b")
 _CHANGE = re.compile(
-    r"^\W*(?:change|edit|correct|wrong|not right|something(?:'s| is) wrong|that'?s (?:wrong|not right)|that is (?:wrong|not right)|i want to change|let me change|fix)\b"
+    r"^\W*(?:change|edit|correct|wrong|not right|something(?:'s| is) wrong|that'?s (?:wrong|not right)|that is (?:wrong|not right)|"
+    r"i want to change|let me change|fix)\b"
 )
 _OBSESSED = re.compile(
-    r"\b(?:obsess\w*|rul(?:e|es|ing|ed) my life|ruin(?:s|ed|ing)? my life|tak(?:e|es|en|ing) over my life|all i (?:can )?think (?:of|about)|think (?:of|about) (?:it|them) (?:all day|constantly|every minute|24/7)"
-    r"|can'?t stop (?:looking|checking|thinking)|check(?:ing)? (?:them )?(?:in the mirror )?(?:all day|constantly|every)|can'?t leave the house|don'?t leave the house|won'?t leave the house"
+    r"\b(?:obsess\w*|rul(?:e|es|ing|ed) my life|ruin(?:s|ed|ing)? my life|tak(?:e|es|en|ing) over my life|all i (?:can )?think (?:of|about)|"
+    r"think (?:of|about) (?:it|them) (?:all day|constantly|every minute|24/7)"
+    r"|can'?t stop (?:looking|checking|thinking)|check(?:ing)? (?:them )?(?:in the mirror )?(?:all day|constantly|every)|"
+    r"can'?t leave the house|don'?t leave the house|won'?t leave the house"
     r"|never let anyone see|disgusting|hideous|deformed|monster|can'?t live with (?:them|it))\b"
+)
+_OTHERS_SAID = re.compile(
+    r"\b(?:he|she|they|people|someone|somebody|everyone|boyfriend|girlfriend|husband|wife|partner|ex|mum|mom|friends?|kids?|bf|"
+    r"gf)\b.{0,25}\b(?:said|says|say|called|calls|told|thinks?|laughed)\b"
 )
 # Said at the question about skin, these single words mean a tone; anywhere else they would mean the marks or a room.
 _TONES = (
@@ -85,6 +138,10 @@ _TONES = (
     ("IV", re.compile(r"\b(?:light brown|olive|tan(?:ned)?|caramel|mixed|asian|latin\w*|arab\w*)\b")),
     ("III", re.compile(r"\b(?:medium|beige|average|normal)\b")),
     ("II", re.compile(r"\b(?:fair|light|white|pale|pink(?:ish)?|caucasian)\b")),
+)
+_MEANT_AGE = re.compile(
+    r"\b(?:meant|mean|typo|mistyped|wrong|should be|should say|actually)\W+(?:it'?s |i'?m |to say |to type |to put |is )?(\d{2})\b(?!\s*(?:weeks?|"
+    r"months?|days?|%))"
 )
 _LIGHT_BROWN = re.compile(r"\blight(?:er)? brown\b")
 _TYPE = re.compile(r"\b(?:type|fitz\w*|number)?\s*(?P<type>iii|iv|vi|ii|i|v|[1-6])\b")
@@ -118,6 +175,7 @@ class State:
     about: Dict[str, List[str]] = field(default_factory=dict)
     path: List[str] = field(default_factory=list)
     followed: List[str] = field(default_factory=list)
+    denied: List[str] = field(default_factory=list)  # what was said not to be so of a question that asks for several things
     failures: int = 0
     distress: int = 0
     consent: str = ""  # version of the text agreed to
@@ -231,7 +289,11 @@ def agrees(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
     text = " ".join(str(parse.get("text") or "").split()).lower()
     if state is None or state.stage != "paused" or not state.offered:
         return False
-    return text == knowledge.screening["buttons"]["resume"].lower() or bool(_GO_ON.match(text)) or parsed.asked(parse) == ["affirm"]
+    return (
+        text == knowledge.screening["buttons"]["resume"].lower()
+        or bool(_GO_ON.match(text) or _TO_THE_QUESTION.match(text))
+        or parsed.asked(parse) == ["affirm"]
+    )
 
 
 def declines(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
@@ -239,6 +301,8 @@ def declines(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
     state = State.from_slot(slot)
     text = " ".join(str(parse.get("text") or "").split()).lower()
     if state is None or state.stage != "paused" or not state.offered:
+        return False
+    if _TO_THE_QUESTION.match(text):
         return False
     return text == knowledge.screening["buttons"]["stop"].lower() or parsed.asked(parse) in (["deny"], ["stop"])
 
@@ -252,7 +316,9 @@ def forget(slot: Any, knowledge: Knowledge) -> Step:
 
 def of_age_after_all(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
     """Whether somebody who seemed under age corrects the number."""
-    age = mentions.age_in(str(parse.get("text") or ""))
+    text = str(parse.get("text") or "")
+    meant = _MEANT_AGE.search(text.lower())
+    age = mentions.age_in(text) if meant is None else int(meant[1])
     return not booking_allowed(slot) and age is not None and age >= int(knowledge.facts()["minimum_age"])
 
 
@@ -409,20 +475,52 @@ class _Turn:
         short = len(self.lower.split()) <= 9
         intent = self.intents[0] if len(self.intents) == 1 else ""
         names = {key: title.lower() for key, title in self.knowledge.screening["buttons"].items()}
+        if _BYE.match(self.lower) and not self._tells():
+            return self._leave()
         if self.lower == names["stop"] or _STOP.match(self.lower) or (intent == "stop" and short and not self._reading().facts):
             return self._stop(self.texts["stopped"])
         if _RESTART.match(self.lower) or (intent == "restart" and short):
             return self._restart()
         if self.lower == names["skip"] or _SKIP.match(self.lower) or (intent == "skip" and short and not self._reading().facts):
             return self._skip()
-        if _BACK.match(self.lower) or (intent == "go_back" and short and not self._tells()):
+        if _ALREADY.search(self.lower) and len(self.lower.split()) <= 12 and not self._tells() and self.state.asked not in ("summary", "change"):
+            self._take_denied()
+            return self._go_on(self.texts["asked_already"]) if self.state.asked in self.state.given else self._ask(self.texts["asked_already"])
+        if _BACK.match(self.lower) or (intent == "go_back" and short and not self._tells() and self.state.asked not in ("summary", "change")):
             return self._back()
-        if intent == "ask_why" or (_WHY.match(self.lower) and short and intent not in ABOUT_ONESELF):
+        if _THANKS.match(self.lower) or _GREETS.match(self.lower):
+            return self._ask(self.texts["welcome" if _THANKS.match(self.lower) else "hello_again"])
+        if _PUZZLED.match(self.lower) and not re.search(r"\bagain\b|repeat", self.lower):
+            return self._explain()
+        if _NODS.match(self.lower) and not self._nod_answers():
+            return self._ask()
+        if intent in ("ask_why", "ask_more") or (_WHY.match(self.lower) and short and intent not in ABOUT_ONESELF):
             self._say(fill(self._question("why") or self.texts["cannot_skip"].format(reason=self.texts["cannot_skip_adult"]), self.facts))
             return self._ask()
         if _REPEAT.match(self.lower) or (intent == "repeat" and short):
             return self._ask(self.texts["again"])
         return None
+
+    def _nod_answers(self) -> bool:
+        """Whether "ok" or "fine" is an answer here: agreement is asked for, or a yes or no."""
+        return self.state.asked in ("consent", "summary", "change", "resume", "adult", "scars", "birth") or (
+            self.state.asked in HEALTH_QUESTIONS and bool(re.match(r"^\W*(?:sure|fine|good|ready|all good)", self.lower))
+        )
+
+    def _explain(self) -> Step:
+        """The open question in other words, with examples."""
+        text = self.texts["explain"].format(help=fill(self._question("help"), self.facts))
+        names = self.knowledge.screening["buttons"]
+        shown = [str(b["title"]) for b in self._buttons()] or ([names["right"], names["change"]] if self.state.asked in ("summary", "change") else [])
+        self._say(text, [*shown, names["skip"]] if self.state.asked not in (*NEEDED, "summary", "change") else shown)
+        return Step(self.state, self.messages, False, self.effects)
+
+    def _leave(self) -> Step:
+        """Somebody says goodbye: what was agreed to be kept waits for them, the rest is let go."""
+        if not self.state.consent:
+            return self._stop(self.texts["goodbye"])
+        self._say(self.texts["goodbye_kept"])
+        return Step(pause(self.state), self.messages, True, self.effects)
 
     def _names_a_part(self) -> bool:
         """Whether the message is one of the buttons below the summary."""
@@ -451,14 +549,26 @@ class _Turn:
                 return self._decline()
             if not understood and set(before[0]) - set(self._snapshot()[0]):  # something told earlier was put right
                 return self._ask(self.texts["corrected"])
-            if not understood and reading.facts:  # told at another question than its own
-                return self._ask(self.texts["noted"])
+            now = self._snapshot()
+            heard = (
+                reading.facts
+                or now[0] != before[0]
+                or now[2:] != before[2:]
+                or (now[1] != before[1] and not {"nlu_fallback", "out_of_scope"} & set(self.intents))
+            )
+            if not understood and heard:  # told at another question than its own
+                self.state.failures = 0
+                if asides:
+                    return self._ask(self.texts["back_to"])
+                return self._ask(self.texts["noted_already"] if _ALREADY.search(self.lower) else self.texts["noted"])
             if asides and not understood:
                 return self._ask(self.texts["back_to"])
         if question == "consent" and pressed == "no":
             return self._decline()
         if question == "adult" and any(f.value == "under_18" for f in self.state.known):
             return self._minor()
+        if not understood and _ALREADY.search(self.lower):
+            return self._ask(self.texts["noted_already" if self._tells() else "asked_already"])
         if not understood:
             return self._failed()
         if understood == "ask_again":
@@ -474,15 +584,18 @@ class _Turn:
         return mentions.Place(self.today, country, question, self.state.about.get("area", ()))
 
     def _reading(self) -> mentions.Reading:
-        return mentions.read(self.parse, self.table, self._place())
+        reading = mentions.read(self.parse, self.table, self._place())
+        if reading.age is None and self.state.asked in ("summary", "change") and re.search(r"\bage\b|years? old", self.lower):
+            return replace(reading, age=mentions.age_in(self.lower, True))
+        return reading
 
     def _tells(self) -> bool:
         """Whether the message itself says what is right ("no, i am 43")."""
         reading = self._reading()
-        return bool(reading.facts or reading.denied or reading.age or self._about_in(""))
+        return bool(reading.facts or reading.denied or reading.age or self._about_in("") or any(words.search(self.lower) for words in _NONE_OF.values()))
 
     def _snapshot(self) -> Tuple[Any, ...]:
-        return (tuple(map(repr, self.state.facts)), repr(sorted(self.state.about.items())), self.state.given.get("adult"))
+        return (tuple(map(repr, self.state.facts)), repr(sorted(self.state.about.items())), repr(sorted(self.state.given.items())), repr(self.state.denied))
 
     def _pressed(self) -> Optional[Any]:
         """What the button whose title the message repeats means, or None."""
@@ -558,19 +671,40 @@ class _Turn:
                 self.state.tell([Fact("condition", "young_adult", str(reading.age))])
         for key, values in self._about_in(self.state.asked).items():
             self.state.about[key] = values
+        self._take_denied(reading)
+
+    def _take_denied(self, reading: Optional[mentions.Reading] = None) -> None:
+        """ "no medicines, not pregnant": questions that are answered before they are asked."""
+        reading = reading or self._reading()
+        told = {row.question for fact in self.state.known for row in [self.table.row_of(fact.label, fact.value)] if row is not None}
+        denied = {value for label, value in reading.denied if label == "condition"}
+        if self.state.asked != "birth":
+            self.state.denied = list(dict.fromkeys([*self.state.denied, *sorted(denied & {"pregnancy", "breastfeeding"})]))
+        for question, words in _NONE_OF.items():
+            if question in self.state.given or question in told or question == self.state.asked or self.fresh:
+                continue
+            if words.search(self.lower) or (question == "scars" and "keloid" in denied):
+                self.state.given[question] = "none"
+        if _MEN.search(self.lower) and "birth" not in self.state.given and self.state.asked != "birth":
+            self.state.given["birth"] = "none"
 
     def _about_in(self, question: str) -> Dict[str, List[str]]:
         """Area, colour and age of the marks, skin tone, as far as the message names them."""
-        entities = [e for e in self.parse.get("entities") or [] if not {"negated", "hypothetical", "other"} & set(e.get("said") or ())]
+        entities = [e for e in self.parse.get("entities") or [] if not {"negated", "hypothetical"} & set(e.get("said") or ())]
         found: Dict[str, List[str]] = {}
 
         def values(label: str) -> List[str]:
-            return list(dict.fromkeys(str(e["value"]) for e in entities if e.get("entity") == label))
+            # "they were purple" speaks of the marks, not of other people
+            own = [e for e in entities if label.startswith("mark_") or "other" not in (e.get("said") or ())]
+            return list(dict.fromkeys(str(e["value"]) for e in own if e.get("entity") == label))
 
         areas = values("body_area")
         row_facts = bool(mentions.read(self.parse, self.table, self._place()).facts)
         if areas and (
-            question == "area" or not (question or self.state.given.get("area")) or (question in ("summary", "change", "consent", "adult") and not row_facts)
+            question == "area"
+            or not (question or self.state.given.get("area"))
+            or (question in ("summary", "change", "consent", "adult") and not row_facts)
+            or (question in ("birth", "marks", "skin") and not row_facts and not self.state.about.get("area"))
         ):
             found["area"] = areas
         if values("mark_colour") and question != "skin" and (question in ("marks", "summary", "change") or not self.state.about.get("colour")):
@@ -781,6 +915,8 @@ class _Turn:
         if intent not in self.knowledge.answers or intent in COURTESY or intent in ("start_screening", "ask_more", "ask_sources"):
             return False
         text = str(piece["text"]).lower().strip()
+        if intent in _ABOUT_MARKS and self.state.asked in SINGLE and "?" not in self.text and self._about_in(self.state.asked):
+            return False  # "they were purple when i was pregnant, now pinkish" tells the colour and asks nothing
         if _INTERROGATIVE.search(text):
             return not (intent in ABOUT_ONESELF and self._said_in(text))
         if intent in SAFETY:
@@ -803,7 +939,7 @@ class _Turn:
             "text": " ".join(str(p["text"]) for p in asked),
             "intent": {"name": first["intent"], "confidence": first.get("confidence", 1.0)},
             "questions": [dict(p) for p in asked],
-            "entities": [],
+            "entities": [e for e in self.parse.get("entities") or [] if e.get("entity") in ("body_area", "treatment")],  # "how much for thighs"
         }
         turn = conversation.reply(parse, self.memory, self.knowledge)
         for message in turn.messages:
@@ -811,7 +947,7 @@ class _Turn:
         return bool(turn.messages)
 
     def _note_distress(self) -> None:
-        if _OBSESSED.search(self.lower):
+        if _OBSESSED.search(self.lower) and not _OTHERS_SAID.search(self.lower):
             self.state.distress += 2
         elif "express_distress" in self.intents:
             self.state.distress += 1
@@ -925,6 +1061,9 @@ class _Turn:
             self._say(self._lead(lead) + self._summary(), [names["right"], names["change"]])
             return Step(self.state, self.messages, False, self.effects)
         text = self._question("ask")
+        if asked == "birth" and self.state.denied:
+            text = str(self.texts["birth_rest" if len(self.state.denied) == 1 else "birth_only"])
+            text = text.format(rest=self.texts["birth_feeding" if "pregnancy" in self.state.denied else "birth_pregnant"])
         if asked in LISTS:
             noted = [f.said for f in self.state.known if self._belongs_to(f, asked)]
             if noted:

@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 import string
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 from zoneinfo import ZoneInfo
 
 from knowledge.practice import DAYS, Span, closed_days, spans
@@ -50,11 +50,45 @@ def _money(clinic: Mapping[str, Any], amount: float) -> str:
     return "free of charge" if not amount else f"{clinic['prices']['currency']}{amount:,.2f}".replace(".00", "")
 
 
+_AREAS = {
+    "abdomen": r"tummy|belly|stomach|abdomen",
+    "breasts": r"breasts?|chest",
+    "hips": r"hips?",
+    "thighs": r"thighs?",
+    "buttocks": r"bottom|buttocks?|bum",
+    "arms": r"arms?",
+    "calves": r"calves|calf|lower legs?",
+    "back": r"back",
+    "knees": r"knees?",
+}
+
+
+def price_list(clinic: Mapping[str, Any], areas: Sequence[str] = ()) -> str:
+    """The prices, one a line, and the note below them. With `areas` only their rows; the empty string when the clinic's list does not name each of them.
+
+    A row names its areas as "size (such as one or two together)": "the tummy" is a price for the tummy, "tummy and hips" is none for the hips alone.
+    """
+    prices = clinic["prices"]
+    rows = dict(prices["per_session"])
+    if areas:
+        named = {row: [_areas_in(example) for example in re.split(r"\bor\b|[(),]|such as", row)] for row in rows}
+        together = [row for row, examples in named.items() if set(areas) in examples]
+        single = [next((row for row, examples in named.items() if {area} in examples), "") for area in areas]
+        chosen = together[:1] or single
+        if not all(chosen):
+            return ""
+        rows = {row: rows[row] for row in dict.fromkeys(chosen)}
+    return "\n" + "\n".join(f"{row}: {_money(clinic, amount)} a session" for row, amount in rows.items()) + f"\n{prices['note']}"
+
+
+def _areas_in(words: str) -> Set[str]:
+    return {area for area, pattern in _AREAS.items() if re.search(rf"\b(?:{pattern})\b", words.lower())}
+
+
 def facts(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> Dict[str, str]:
     """Every `{variable}` an answer may use, as text."""
     me, numbers = clinic["clinic"], clinic["emergency"][clinic["clinic"]["country"]]
     prices, pay, rules = clinic["prices"], clinic["payment"], clinic["policies"]
-    per_session = prices["per_session"]
     hours = hours_by_day(clinic)
     return {
         "clinic_name": me["name"],
@@ -71,8 +105,8 @@ def facts(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> Dict[
         "hours": "\n" + "\n".join(f"{day}: {text}" for day, text in hours),
         "hours_line": "; ".join(f"{day} {text}" for day, text in hours),
         "open_now": open_now(clinic, now),
-        "price_list": "\n" + "\n".join(f"{area}: {_money(clinic, amount)} a session" for area, amount in per_session.items()) + f"\n{prices['note']}",
-        "price_from": _money(clinic, min(per_session.values())),
+        "price_list": price_list(clinic),
+        "price_from": _money(clinic, min(prices["per_session"].values())),
         "consultation_price": _money(clinic, prices["consultation"]),
         "consultation_minutes": str(clinic["consultation"]["minutes"]),
         "consultation_how": clinic["consultation"]["how"],
@@ -121,4 +155,4 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
         return match[1] + (fact[:1].upper() + fact[1:]).replace("{", "{{").replace("}", "}}") if match[2] in facts else match[0]
 
     filled = _Strict().vformat(_OPENS_A_SENTENCE.sub(capital, text), (), facts)
-    return filled.replace("..", ".").replace(". .", ".").strip()
+    return re.sub(r" +\n", "\n", filled.replace("..", ".").replace(". .", ".")).strip()

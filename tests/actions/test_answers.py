@@ -1,5 +1,6 @@
 """Which answers a message gets, in which order, and how they read."""
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -175,11 +176,22 @@ class TestHowItReads:
 
     def test_asked_again_the_longer_form(self, small: Knowledge) -> None:
         again = answers.compose(["ask_sun"], Known(), ["ask_sun"], small)
-        assert text(again) == "Cover up for weeks."
-        assert again.sources == ["R2"]
+        assert text(again) == "Cover up.\nCover up for weeks."
+        assert again.sources == ["R1", "R2"]
 
-    def test_asked_again_without_a_longer_form_the_same(self, small: Knowledge) -> None:
-        assert text(answers.compose(["ask_pain"], Known(), ["ask_pain"], small)) == "It can hurt."
+    def test_asked_again_without_a_longer_form_in_short_and_a_person(self, small: Knowledge) -> None:
+        again = answers.compose(["ask_pain"], Known(), ["ask_pain"], small)
+        assert text(again).startswith("In short: It can hurt.") and again.offered[0] == "request_human"
+
+    def test_however_often_it_is_asked_never_the_same_words_twice_running(self, knowledge: Knowledge) -> None:
+        for intent in (i for i in knowledge.answers if i not in answers.SMALL_TALK and i not in answers.SAFETY):
+            said = [text(answers.compose([intent], Known(), [], knowledge, recent=[intent] * times)) for times in range(6)]
+            assert all(one != next_one for one, next_one in itertools.pairwise(said)), intent
+
+    def test_asked_for_another_area_it_says_what_is_new_about_it(self, knowledge: Knowledge) -> None:
+        known = Known({"body_area": ["breasts"]}, fresh={"body_area": ["breasts"]})
+        again = text(answers.compose(["ask_body_area"], known, [], knowledge, recent=["ask_body_area"]))
+        assert again.startswith(knowledge.answers["ask_body_area"].text.split("\n")[0]) and "marks on the breasts" in again
 
     @pytest.mark.parametrize("intent", ["report_mild_symptom", "report_urgent_symptom", "report_emergency"])
     def test_a_symptom_told_again_gets_the_whom_to_call_again(self, intent: str, knowledge: Knowledge) -> None:

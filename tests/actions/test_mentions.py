@@ -97,6 +97,38 @@ def test_ages(text: str, asked: bool, age: int | None) -> None:
     assert mentions.age_in(text, asked) == age
 
 
+IN_PASSING = [
+    ("how much is it for hips, i'd want it done before the baby comes in march", "pregnancy"),
+    ("im due in june, what can i do about these", "pregnancy"),
+    ("once baby is here can i start", "pregnancy"),
+    ("i'm 24 weeks gone", "pregnancy"),
+    ("my bump is huge now", "pregnancy"),
+    ("we're having our second baby in spring", "pregnancy"),
+    ("had my little one three months ago", "recent_birth"),
+    ("had my son 5 weeks ago", "recent_birth"),
+    ("my 5 month old never sleeps", "recent_birth"),
+    ("my baby is 3 months, when can i come", "recent_birth"),
+    ("my sister is due in june", ""),
+    ("my second session is due in march", ""),
+    ("i'm due in june for my follow up", ""),
+    ("had my first session last week", ""),
+    ("had my daughter in 2015", ""),
+    ("my son is coming with me", ""),
+    ("if the baby comes early can i move it", ""),
+    ("when is my payment due", ""),
+    ("they came when i was 8 months gone", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), IN_PASSING)
+def test_a_pregnancy_or_birth_told_in_passing(text: str, value: str) -> None:
+    assert {f.value for f in read({"text": text, "entities": []}, TABLE, Place(TODAY)).facts} == ({value} if value else set())
+
+
+def test_breastfeeding_that_is_over_is_denied() -> None:
+    assert ("condition", "breastfeeding") in read({"text": "no im not feeding anymore", "entities": []}, TABLE, Place(TODAY)).denied
+
+
 def test_the_same_thing_twice_counts_once_with_all_it_told() -> None:
     first = mentions.Fact("condition", "eczema", "eczema", (("here", "no"),))
     later = mentions.Fact("condition", "eczema", "excema", (), Ago(TODAY, TODAY))

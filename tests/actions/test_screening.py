@@ -289,3 +289,140 @@ def test_buttons_fit_every_channel() -> None:
     assert {name for row in TABLE.rows.values() for name, _ in row.asks} <= set(CHECK["details"])
     following = {intent for intents in CHECK["result"]["next"].values() for intent in intents}
     assert following <= set(KNOWLEDGE.answers)
+
+
+class TestTalkInTheMiddle:
+    """What people write between the answers: none of it is an answer, all of it is heard."""
+
+    @pytest.mark.parametrize("question", [q for q in ORDER if q != "consent"])
+    @pytest.mark.parametrize(
+        ("text", "intent", "lead"), [("thanks", "thank", "welcome"), ("hi", "greet", "hello_again"), ("thank you so much", "thank", "welcome")]
+    )
+    def test_courtesy_is_returned_and_the_question_asked_again(self, question: str, text: str, intent: str, lead: str) -> None:
+        person = Person().reaches(question)
+        assert person.says(text, intent).startswith(CHECK["texts"][lead]) and person.asked == question and person.slot["failures"] == 0
+
+    @pytest.mark.parametrize("question", ORDER)
+    @pytest.mark.parametrize("text", ["what do you mean", "i dont understand the question", "what does that mean", "huh?", "?", "such as?"])
+    def test_who_does_not_understand_the_question_gets_it_explained(self, question: str, text: str) -> None:
+        person = Person().reaches(question)
+        said = person.says(text, "repeat")
+        assert str(CHECK["questions"][question]["help"])[:20] in said and person.asked == question and person.last.messages[-1].buttons
+
+    @pytest.mark.parametrize("question", [q for q in ORDER if q not in ("consent", "adult")])
+    @pytest.mark.parametrize("text", ["thanks bye", "gotta go, bye", "i have to go", "goodnight", "i'll finish this later"])
+    def test_goodbye_keeps_what_was_agreed_to_for_later(self, question: str, text: str) -> None:
+        person = Person().reaches(question)
+        said = person.says(text, "goodbye")
+        assert said == CHECK["texts"]["goodbye_kept"] and person.last.done and person.slot["stage"] == "paused"
+        assert screening.offer(person.slot, KNOWLEDGE) is not None
+
+    def test_goodbye_before_agreeing_keeps_nothing(self) -> None:
+        person = Person().reaches("consent")
+        assert "nothing of the check" in person.says("bye", "goodbye") and person.slot is None
+
+    @pytest.mark.parametrize("text", ["you already asked me that", "i told you already", "u asked that before", "i already answered this"])
+    def test_who_has_been_asked_before_gets_an_apology_and_no_step_back(self, text: str) -> None:
+        person = Person().reaches("skin")
+        assert CHECK["texts"]["asked_already"] in person.says(text, "go_back") and person.asked == "skin"
+
+    @pytest.mark.parametrize("text", ["ok", "right", "i see", "ok continue", "cool"])
+    def test_a_nod_is_no_answer_and_no_failure(self, text: str) -> None:
+        person = Person().reaches("skin")
+        assert CHECK["texts"]["not_understood"] not in person.says(text, "affirm")
+        assert person.asked == "skin" and person.slot["failures"] == 0
+
+    @pytest.mark.parametrize("text", ["forget that, do you do botox", "hang on, do you do botox", "oh and can you do botox"])
+    def test_a_change_of_subject_is_answered(self, text: str) -> None:
+        person = Person().reaches("skin")
+        said = person.says(text, "ask_other_concern", entity("treatment", "botox", "botox"))
+        assert "other treatments" in said.lower() and CHECK["texts"]["back_to"] in said and person.asked == "skin"
+
+
+class TestAnsweredBeforeItIsAsked:
+    @pytest.mark.parametrize(
+        ("text", "question"),
+        [
+            ("no and no medicines either", "medicines"),
+            ("none, i don't take any tablets", "medicines"),
+            ("nothing, and no allergies", "allergies"),
+            ("no, im not on any meds, not allergic to anything", "allergies"),
+            ("none and no keloids", "scars"),
+        ],
+    )
+    def test_a_no_to_a_later_question_counts_there(self, text: str, question: str) -> None:
+        person = Person().reaches("conditions")
+        person.says(text, "deny")
+        assert person.slot["given"]["conditions"] == "none" and person.slot["given"][question] == "none"
+
+    def test_the_first_story_is_not_asked_for_again(self) -> None:
+        person = Person().reaches("adult")
+        said = person.says("I'm 28, not pregnant, no medicines", "deny", entity("condition", "pregnancy", "pregnant", ["negated"]))
+        assert said == "Are you breastfeeding, or did you give birth in the last year?"
+        person.says("no", "deny")
+        assert person.asked == "area" and person.slot["given"]["medicines"] == "none"
+
+    def test_a_medicine_that_was_told_is_not_wiped_by_no_medicines(self) -> None:
+        person = Person().reaches("conditions")
+        person.says("i take warfarin", "ask_medication", entity("medicine", "warfarin", "warfarin"))
+        person.says("no conditions and no other medicines", "deny")
+        assert [f["value"] for f in person.slot["facts"]] == ["warfarin"]
+
+    @pytest.mark.parametrize("question", ["birth", "marks", "skin"])
+    def test_the_area_is_noted_wherever_it_is_told(self, question: str) -> None:
+        person = Person().reaches(question)
+        person.slot["about"].pop("area", None)
+        said = person.says("its my belly mostly", "inform", entity("body_area", "abdomen", "belly"))
+        assert person.slot["about"]["area"] == ["abdomen"] and CHECK["texts"]["noted"] in said and person.asked == question
+
+    def test_the_colour_told_in_a_story_is_the_answer_not_a_question(self) -> None:
+        person = Person().reaches("marks")
+        said = person.says("they were purple now theyve gone pinkish", "ask_what_are_stretch_marks", entity("mark_colour", "pink", "pinkish", ["other"]))
+        assert "scars in the deeper layer" not in said and person.asked == "skin"
+
+    def test_a_birth_in_a_story(self) -> None:
+        person = Person().reaches("birth")
+        person.says("had my little one 3 months ago, what a nightmare, but im not feeding anymore", "ask_breastfeeding")
+        assert person.asked == "area" and [f["value"] for f in person.slot["facts"]] == ["recent_birth"]
+
+
+class TestCorrectingTheAge:
+    @pytest.mark.parametrize("text", ["change my age its 32", "my age is wrong, 32", "no im 32 years old", "age should be 32"])
+    def test_at_the_summary(self, text: str) -> None:
+        person = Person().reaches("summary")
+        said = person.says(text, "go_back")
+        assert person.slot["about"]["years"] == ["32"] and CHECK["texts"]["corrected"] in said and person.asked == "summary"
+
+
+class TestTheOfferToGoOn:
+    def paused(self) -> Person:
+        person = Person().reaches("conditions")
+        person.says("gotta go, bye", "goodbye")
+        offered = screening.offer(person.slot, KNOWLEDGE)
+        assert offered is not None
+        person.slot = offered[0].to_slot()
+        return person
+
+    @pytest.mark.parametrize("text", ["none of these", "nothing like that", "neither"])
+    def test_an_answer_to_the_waiting_question_deletes_nothing(self, text: str) -> None:
+        parse = {"text": text, "intent": {"name": "deny"}}
+        assert screening.agrees(self.paused().slot, parse, KNOWLEDGE) and not screening.declines(self.paused().slot, parse, KNOWLEDGE)
+
+    @pytest.mark.parametrize("text", ["no", "no thanks", "stop"])
+    def test_a_no_ends_it(self, text: str) -> None:
+        parse = {"text": text, "intent": {"name": "stop" if text == "stop" else "deny"}}
+        assert screening.declines(self.paused().slot, parse, KNOWLEDGE) and not screening.agrees(self.paused().slot, parse, KNOWLEDGE)
+
+    @pytest.mark.parametrize("text", ["sorry i meant 27", "typo, 27", "im 27", "actually it's 27"])
+    def test_a_mistyped_age_opens_it_again(self, text: str) -> None:
+        closed = State(stage="closed").to_slot()
+        assert screening.of_age_after_all(closed, {"text": text}, KNOWLEDGE)
+
+    @pytest.mark.parametrize("text", ["sorry", "27 weeks", "i meant 17", "my sister is 27 weeks"])
+    def test_nothing_else_does(self, text: str) -> None:
+        assert not screening.of_age_after_all(State(stage="closed").to_slot(), {"text": text}, KNOWLEDGE)
+
+    def test_a_remark_of_somebody_else_is_no_obsession(self) -> None:
+        person = Person().reaches("marks")
+        person.says("my boyfriend said theyre disgusting", "express_distress")
+        assert person.slot["distress"] == 1 and person.slot["facts"] == []

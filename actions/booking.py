@@ -15,10 +15,10 @@ from actions.answers import Message
 from actions.booking_texts import BUTTONS, CARD, CONTACT_BY, LABELS, PAYLOADS, QUESTIONS, SAY
 from actions.memory import Memory
 from actions.when import HOURS, read
-from actions.wish import Unclear, Wish, day_text, describe
+from actions.wish import Option, Unclear, Wish, day_text, describe
 from clinic.references import read_reference
 from knowledge import parsed
-from knowledge.facts import DAYS, fill
+from knowledge.facts import DAYS, fill, open_hours
 from knowledge.library import Knowledge
 
 SLOT = "booking"
@@ -33,6 +33,9 @@ TASKS = {
 FOR_EVERYBODY = ("complaint", "erasure")  # of any age
 LONGEST_AREA = 60
 MOST_FAILS = 2
+BARE = {"inform", "nlu_fallback", "out_of_scope"}
+DOUBTFUL = 0.5  # a question that is less sure than this gives way to a plain wish to be called
+BY_BUTTON = ("consent", "contact_by", "confirm", "change", "sure", "erase", "retry", "back")
 STOPS_ALONE = (*answers.EMERGENCY, *answers.URGENT)
 PERSON = ("name", "phone", "email", "contact_by", "area")
 SKIPPABLE = ("phone", "email", "contact_by", "area", "call_time", "what", "reach")
@@ -98,6 +101,7 @@ def _fresh(task: str) -> State:
         "before": "",  # the question that waits while another one is put in between
         "pending": None,  # an effect that could not be carried out
         "call_time": "",
+        "unread": False,  # a time was perhaps named in the first message, and not read
         "half": "",  # a wish that was asked back: read again with the answer in it
         "screening": "",
         "seen": "",
@@ -120,11 +124,19 @@ def resume(state: State, effect: Effect, result: Result, memory: Memory, knowled
 
 
 def opens(parse: Mapping[str, Any], knowledge: Knowledge, now: dt.datetime) -> bool:
-    """Whether a message that was taken for a bare answer, or not understood, asks for a time all the same: "book thursday 2 april at 10:30"."""
+    """Whether a message that was taken for a bare answer, for a doubtful question, or not understood, asks for a time or for a call all the
+    same: "book thursday 2 april at 10:30", "any chance of a saturday morning?", "ring me sunday at 11"."""
     text = str(parse.get("text") or "")
-    if text.startswith("/") or not booking_words.BOOK.search(text) or not set(parsed.asked(parse)) <= {"inform", "nlu_fallback", "out_of_scope"}:
+    safe = str((parse.get("safety") or {}).get("level") or "none") in ("none", "")
+    intents = set(parsed.asked(parse))
+    doubtful = float((parse.get("intent") or {}).get("confidence") or 0) < DOUBTFUL
+    if text.startswith("/") or not safe or intents & {*TASKS, *STOPS_ALONE}:
         return False
-    found = _Desk(None, parse, Memory(), knowledge, now)._wish()
+    calls = bool(booking_words.CALL_BACK.search(text)) and (doubtful or intents <= BARE)
+    if not calls and not (booking_words.BOOK.search(text) and intents <= BARE):
+        return False
+    desk = _Desk(None, parse, Memory(), knowledge, now)
+    found = desk._wish()
     return isinstance(found, (Wish, Unclear)) and not (isinstance(found, Wish) and found.free)
 
 
@@ -201,7 +213,7 @@ class _Desk:
     # ---- opening
 
     def begin(self, answered: bool) -> Step:
-        task = next((TASKS[i] for i in self.intents if i in TASKS), "book")
+        task = next((TASKS[i] for i in self.intents if i in TASKS), "callback" if booking_words.CALL_BACK.search(self.text) else "book")
         if task == "callback" and not booking_words.CALL_BACK.search(self.text):
             self._reply([i for i in self.intents if i in self.knowledge.answers and (i == "request_human" or not answered)])
             if self.messages:
@@ -223,7 +235,7 @@ class _Desk:
         if task == "erasure":
             self.ask("erase", [self.button("erase"), self.button("ask_team"), self.button("no")])
             return self.out()
-        if not answered:
+        if not answered and not (task == "callback" and "request_human" not in self.intents):
             self._reply([i for i in self.intents if i in self.knowledge.answers and i not in NO_QUESTION])
         self._collect()
         if task == "book":
@@ -231,16 +243,16 @@ class _Desk:
             found = self._wish()
             if isinstance(found, Wish):
                 self._take(found)
-            elif isinstance(found, Unclear) and found.choices:
-                self._choices(found)
-                return self.out()
+            elif isinstance(found, Unclear):
+                if found.choices:
+                    self._choices(found)
+                    return self.out()
+                self.state["unread"] = True  # said with the days that are offered, so that no time named is lost in silence
             if re.search(r"\b(?:me and|both of us|my (?:friend|sister|mum|partner|mate|husband|wife) and|two of us|for (?:2|two))\b", self.text, re.I):
                 self.say("several")
             self._look()
         elif task == "callback":
-            found = self._wish()
-            if isinstance(found, Wish) and not found.free:
-                self.state["call_time"] = describe(found)
+            self._take_call_time(self._wish())
             self._next()
         else:
             reference = read_reference(self.text)
@@ -349,7 +361,8 @@ class _Desk:
     def hear(self) -> Step:
         asked = self.state["asked"]
         self.state["menu"] = self.state["menu"] or []
-        if any(i in STOPS_ALONE for i in self.intents) and not self._plain_name(asked):
+        unsafe = str((self.parse.get("safety") or {}).get("level") or "none") not in ("none", "")
+        if any(i in STOPS_ALONE for i in self.intents) and not self._plain_name(asked) and (unsafe or not booking_words.hesitates(self.text)):
             # Nothing may distract from the number to call; with the next message the booking is offered again.
             self._reply(self.intents)
             if asked != "back":
@@ -361,6 +374,9 @@ class _Desk:
         if self._long_ago() and asked not in ("back", "retry") and not (booking_words.GO_ON.match(self.text) or booking_words.STOP.match(self.text)):
             self._reply([i for i in self.intents if i in self.knowledge.answers and i not in NO_QUESTION])
             return self._come_back()
+        if booking_words.hesitates(self.text):
+            return self._hesitates()
+        self._press()
         # "cancel it" is an answer when that is what was asked
         if booking_words.STOP.match(self.text) and not (asked == "sure" and self.text.lower().startswith("cancel")):
             return self._stop()
@@ -382,7 +398,7 @@ class _Desk:
     def _not_an_answer(self) -> Step:
         """Corrections, skipping, going back, asking why, a side question; else it was not understood."""
         asked = self.state["asked"]
-        if asked in SKIPPABLE and booking_words.SKIP.match(self.text):  # "no email" corrects nothing
+        if asked in SKIPPABLE and (booking_words.SKIP.match(self.text) or booking_words.NO.match(self.text)):  # "no email" corrects nothing
             return self._skip()
         if self._correct():
             return self.out()
@@ -398,7 +414,7 @@ class _Desk:
             return self.out()
         if self.intents == ["stop"] and not self._wish():
             return self._stop()
-        if "cancel_booking" in self.intents and self.state["task"] == "book":
+        if "cancel_booking" in self.intents and self.state["task"] == "book" and not self._wish():
             return self._stop()
         other = next((TASKS[i] for i in self.intents if i in TASKS and TASKS[i] not in (self.state["task"], "callback")), None)
         if other in FOR_EVERYBODY:
@@ -413,6 +429,9 @@ class _Desk:
             self.again()
             if "request_human" in self.intents and self.effect is None:
                 self.do("handoff", reason="request_human", contact=dict(self.state["person"]))
+            return self.out()
+        if self.state["task"] == "callback" and asked != "call_time" and self._take_call_time(self._wish()):
+            self.again(self._fill(SAY["noted"], value=self.state["call_time"]))
             return self.out()
         before = dict(self.state["person"])
         self._collect()
@@ -454,6 +473,25 @@ class _Desk:
             Message(self._fill(SAY["explain_fails"], help=help_text, choices=choices), list(dict.fromkeys([*self._menu(), *buttons]))[:8], {"type": "booking"})
         )
         return self.out()
+
+    def _hesitates(self) -> Step:
+        """ "hmm, not sure": no failure. What helps with the question is said, and what else can be done."""
+        asked = self.state["asked"]
+        names = [*(["skip"] if asked in SKIPPABLE else []), *(["call"] if self.state["task"] == "book" else []), "stop"]
+        choices = _listed([SAY[f"choice_{name}"] for name in names])
+        buttons = [self.button({"call": "call_me"}.get(name, name)) for name in names]
+        text = self._fill(SAY["hesitates"], help=self._fill(QUESTIONS[asked][2]) if asked in QUESTIONS else "", choices=choices)
+        self.messages.append(Message(text, list(dict.fromkeys([*self._menu(), *buttons]))[:8], {"type": "booking", "asked": asked}))
+        return self.out()
+
+    def _press(self) -> None:
+        """ "the second one" or "2" presses that button, where the question is answered by buttons alone."""
+        if self.state["asked"] in BY_BUTTON and self.text:
+            chosen = offers.pick(self.text, self.state["menu"])
+            if chosen is not None:
+                title, said = (str(part) for part in self.state["menu"][chosen])
+                agrees = chosen == 0 and self.state["asked"] not in ("contact_by", "change")
+                self.text, self.intents = said, ["affirm"] if agrees else ["deny"] if title in (BUTTONS["no"], BUTTONS["keep"]) else []
 
     def _menu(self) -> List[Tuple[str, str]]:
         return [(str(title), str(said)) for title, said in self.state["menu"]]
@@ -535,17 +573,33 @@ class _Desk:
         person, consent, skipped = self.state["person"], self.state["consent"], [s for s in self.state["skipped"] if s not in ("phone",)]
         self.state = {**_fresh("callback"), "person": person, "consent": consent, "skipped": skipped}
         self._collect()
-        found = self._wish()
-        if isinstance(found, Wish) and not found.free:
-            self.state["call_time"] = describe(found)
+        self._take_call_time(self._wish())
         self._next()
         return self.out()
+
+    def _take_call_time(self, found: Any) -> bool:
+        """A good time to call, if one was named. When the clinic is closed then, that is said, and the nearest time it is open is put down."""
+        if not isinstance(found, Wish) or (found.free and not found.asap):
+            return False
+        old = Wish.from_json(self.state["wish"]) if self.state["wish"] else None
+        found = offers.refine(old, found)
+        near = offers.nearest_open(found, open_hours(self.clinic, self.now))
+        self.state["wish"] = found.to_json() if near is None else Wish((Option(dates=((near[0], near[0]),)),)).to_json()
+        if near is None:
+            self.state["call_time"] = describe(found)
+        else:
+            self.state["call_time"] = f"{day_text(near[0])}, from {near[1]:%H:%M}"
+            self.say("closed_call", wish=describe(found), nearest=self.state["call_time"])
+        return True
 
     def _skip(self) -> Step:
         asked, person = self.state["asked"], self.state["person"]
         if asked not in SKIPPABLE or (asked == "phone" and self.state["task"] == "callback"):
             why = self._fill(QUESTIONS[asked][1]) if asked in QUESTIONS else ""
-            self.again(self._fill(SAY["cannot_skip"], why=why))
+            lost = asked in ("reference", "proof")
+            self.again(self._fill(SAY["cannot_skip"], why=f"{why} {self._fill(SAY['team_finds'])}" if lost else why))
+            if lost:
+                self.messages[-1].buttons = [self.button("call_me"), self.button("stop")]
             return self.out()
         if asked == "email" and not person.get("phone"):
             self.state["skipped"] = [s for s in self.state["skipped"] if s != "phone"]
@@ -603,6 +657,10 @@ class _Desk:
         """ "no, make it Thursday", "change my number", "my e-mail is ada@x.org": what was said before is put right."""
         asked, person = self.state["asked"], self.state["person"]
         corrects = bool(booking_words.CORRECTS.search(self.text)) or self.intents == ["go_back"] or asked in ("confirm", "change")
+        if asked in ("consent", "contact_by", "phone", "email") and isinstance(self._wish(), Wish):
+            corrects = True
+        if self.state["task"] in ("book", "callback") and booking_words.FOR_WHOM.search(self.text) and not self._wish():
+            return self._for_another()
         named = booking_words.field(self.text) if corrects else None
         if asked in ("day", "part", "slot") and named in PERSON and not person.get(named):
             return False  # nothing of the kind has been said yet, so nothing can be put right
@@ -624,7 +682,7 @@ class _Desk:
             self._clear(named)
             self._put(named)
             return True
-        found = self._wish()
+        found = self._same_week(self._same_day(self._wish()))
         if (
             self.state["task"] in ("book", "move", "callback")
             and (self.state["slot"] or self.state["task"] == "callback")
@@ -632,12 +690,15 @@ class _Desk:
         ):
             if isinstance(found, Wish) and (found.options or found.without):
                 if self.state["task"] == "callback":
-                    self.state["call_time"] = describe(found)
+                    self._take_call_time(found)
                     self._next()
                     return True
                 self.state["slot"] = None
                 self._take(found)
                 self._look()
+                return True
+            if isinstance(found, Unclear) and not found.choices and self.state["slot"]:
+                self.again(found.question)  # the time that is held stays until another one is clear
                 return True
             if isinstance(found, Unclear) and corrects:
                 self.state["slot"] = None
@@ -649,6 +710,44 @@ class _Desk:
         if asked in ("confirm", "change") and self._area() and self._area() != person.get("area"):
             return self._set("area", str(self._area()))
         return False
+
+    def _for_another(self) -> bool:
+        """Whom it is for has changed: the name is asked again, the rest stays."""
+        asked = self.state["asked"]
+        self._clear("name")
+        if asked in ("confirm", "change", "name", *PERSON):
+            self._put("name", SAY["for_whom"])
+        else:
+            self.again(SAY["for_whom_later"])
+        return True
+
+    def _same_day(self, found: Any) -> Any:
+        """ "no wait, make it 3" changes the hour of the day that was chosen."""
+        hour = booking_words.HOUR_ONLY.search(self.text)
+        day = offers.start_of(self.state["slot"]).date() if self.state["slot"] else None
+        if self.state["task"] == "callback" and self.state["wish"]:
+            dates = [span for o in Wish.from_json(self.state["wish"]).options for span in o.dates]
+            day = dates[0][0] if len(dates) == 1 and dates[0][0] == dates[0][1] else None
+        if day is None or not hour or isinstance(found, Wish):
+            return found
+        again = self._read(f"{day_text(day)} at {hour['hour']}")
+        return again if isinstance(again, Wish) else found
+
+    def _same_week(self, found: Any) -> Any:
+        """ "make it friday" beside a time in another week may mean the Friday of that week, so it is asked."""
+        dates = [span for o in found.options for span in o.dates] if isinstance(found, Wish) else []
+        if (
+            not self.state["slot"]
+            or len(dates) != 1
+            or dates[0][0] != dates[0][1]
+            or re.search(r"\d|\b(?:this|next|coming|today|tomorrow|week)\b", self.text, re.I)
+        ):
+            return found
+        chosen, day = offers.start_of(self.state["slot"]).date(), dates[0][0]
+        there = chosen + dt.timedelta(days=day.weekday() - chosen.weekday())
+        if there == day or there <= self.now.date():
+            return found
+        return Unclear(f"Do you mean {day_text(day)} or {day_text(there)}?", (day_text(day), day_text(there)))
 
     def _set(self, name: str, value: str) -> bool:
         self.state["person"][name] = value
@@ -682,6 +781,8 @@ class _Desk:
         name = inside if inside and words > 4 else contact.read_name(contact.without_contact(self.text, self.region).strip(" ,;"))
         if name is None or (not inside and self._is_question()):
             return False
+        if not contact.introduces(self.text) and words > 1 and (booking_words.YES.match(self.text) or booking_words.GOES_AHEAD.match(self.text)):
+            return False  # "yes please book" is nobody
         self.state["person"]["name"] = name
         self._collect()
         self._next()
@@ -740,6 +841,8 @@ class _Desk:
 
     def _area(self) -> Optional[str]:
         found = [str(e.get("text") or e["value"]) for e in self.parse.get("entities") or [] if e.get("entity") == "body_area" and e.get("value")]
+        if booking_words.GOES_BACK.search(self.text):
+            found = [area for area in found if area.lower() != "back"]  # "call me back"
         return " and ".join(dict.fromkeys(found)) or None
 
     def _hear_area(self) -> bool:
@@ -803,7 +906,8 @@ class _Desk:
             # A person reads it: the words go along as they are.
             self.state["call_time"] = self.text[:200]
         elif isinstance(found, Wish):
-            self.state["call_time"] = SAY["call_any_time"] if found.free and not found.asap else describe(found)
+            if not self._take_call_time(found):
+                self.state["call_time"] = SAY["call_any_time"]
         else:
             return False
         self.state["words"].append(self.text[:200])
@@ -825,9 +929,15 @@ class _Desk:
             self._stop()
             return True
         found = self._wish() if self.state["task"] in ("book", "move") else None
+        if isinstance(found, Unclear) and self.state["task"] == "book":
+            self.state.update(asked=self.state["before"], before="", slot=None)
+            self._collect()
+            self._choices(found)
+            return True
         if booking_words.YES.match(self.text) or booking_words.GO_ON.match(self.text) or self.intents == ["affirm"] or isinstance(found, Wish):
             before = self.state["before"]
             self.state.update(asked=before, before="")
+            self._collect()
             if isinstance(found, Wish) and not found.free:
                 self.state["slot"] = None
                 self._take(found)
@@ -868,8 +978,22 @@ class _Desk:
 
     def _wish(self) -> Any:
         """A Wish, Unclear or None in this message."""
-        text = booking_words.LEADS_IN.sub("", contact.without_contact(self.text, self.region))
-        return read(text, self.now, self._order(), self._hours()) if text.strip() else None
+        text = contact.without_contact(self.text, self.region)
+        name = contact.find_name(self.text) if self.state["asked"] != "name" else None
+        text = booking_words.LEADS_IN.sub("", re.sub(rf"\b{re.escape(name)}(?!\w)", " ", text) if name else text)
+        if not text.strip():
+            return None
+        found = self._read(text)
+        if isinstance(found, Unclear) and not found.choices:
+            # "ok that was nothing. can i book thurs after 5": what comes before names no time and sets no condition
+            for place in booking_words.PARTS_ENDS.finditer(text):
+                before, after = text[: place.end()], text[place.end() :]
+                if not booking_words.CONDITION.search(before) and self._read(before) is None and isinstance(self._read(after), Wish):
+                    return self._read(after)
+        return found
+
+    def _read(self, text: str) -> Any:
+        return read(text, self.now, self._order(), self._hours())
 
     def _take(self, found: Wish) -> None:
         old = Wish.from_json(self.state["wish"]) if self.state["wish"] else None
@@ -964,7 +1088,7 @@ class _Desk:
 
     def _among_shown(self, found: Wish) -> Wish:
         """ "wed" while days of the week after next are on show means the Wednesday on show, not the coming one."""
-        menu = [read(said, self.now, self._order(), self._hours()) for _, said in self.state["menu"]] if self.state["asked"] == "day" else []
+        menu = [self._read(said) for _, said in self.state["menu"]] if self.state["asked"] == "day" else []
         days = [wish.options[0].dates[0][0] for wish in menu if isinstance(wish, Wish) and wish.options and wish.options[0].dates]
         dates = found.options[0].dates if len(found.options) == 1 else ()
         if (
@@ -982,7 +1106,7 @@ class _Desk:
         half, self.state["half"] = self.state["half"], ""
         for place in booking_words.UNCLEAR_PLACES if half else ():
             whole = place.sub(said, half, count=1)
-            if whole != half and isinstance(read(whole, self.now, self._order(), self._hours()), Wish):
+            if whole != half and isinstance(self._read(whole), Wish):
                 return whole
         return said
 
@@ -991,7 +1115,11 @@ class _Desk:
 
     def _pick(self, menu: List[List[str]]) -> Optional[int]:
         """An entry of the menu. A bare number that is also the hour of a time on show is asked back, not guessed."""
+        if self.state["asked"] == "day" and re.fullmatch(r"\W*(?:on )?(?:the )?\d{1,2}(?:st|nd|rd|th)\W*(?:please|pls)?\W*", self.text, re.I):
+            return None  # "the 2nd" is a date
         extra = [entry for entry in menu if entry[0] in (BUTTONS["other_times"], BUTTONS["other_day"], BUTTONS["call_me"])]
+        if menu[: len(menu) - len(extra)] and booking_words.EITHER.match(self.text):
+            return 0
         chosen = offers.pick(self.text, menu[: len(menu) - len(extra)])
         chosen = offers.pick(self.text, menu) if chosen is None else chosen
         bare = re.fullmatch(r"\W*(\d{1,2})\W*", self.text)
@@ -1076,10 +1204,14 @@ class _Desk:
         state.update(shown=[dict(s) for s in found.slots][: offers.FEW * 4] if found.kind == "slots" else [dict(s) for s in found.slots[:1]])
         words = describe(wish)
         leads = [lead] if lead else []
+        if state["unread"]:
+            leads.append(SAY["time_unread"])
+            state["unread"] = False
         if found.nearest:
             if self._closed(wish):
                 leads.append(self._fill(SAY["closed"]))
-            leads.append(self._fill(SAY["nothing_free"], wish=words))
+            near = f" on {day_text(found.day)}" if found.day and found.kind == "slots" else ""
+            leads.append(self._fill(SAY["nothing_free"], wish=words, on=near))
         elif state["wish"] and not wish.free and found.kind == "days":
             leads.append(self._fill(SAY["understood"], wish=words))
         on = f" on {day_text(found.day)}" if found.day and found.kind == "slots" else ""
@@ -1105,10 +1237,8 @@ class _Desk:
         return {"min": first.date().isoformat(), "max": last.date().isoformat()}
 
     def _closed(self, wish: Wish) -> bool:
-        """Whether every day wished for is a day on which the clinic never opens."""
-        shut = {n for n, day in enumerate(DAYS) if not self.clinic["opening_hours"].get(day)}
-        days = {a.weekday() for o in wish.options for a, b in o.dates if a == b} | {d for o in wish.options for d in o.weekdays}
-        return bool(days) and days <= shut
+        """Whether the clinic is closed at every time wished for."""
+        return offers.nearest_open(wish, open_hours(self.clinic, self.now)) is not None
 
     # ---- what is missing still
 
@@ -1122,8 +1252,13 @@ class _Desk:
             person["phone"] = phone.written
         if name and not person.get("name"):
             person["name"] = name
-        area = self._area() or next(iter(self.memory.known.get("body_area", [])), None)
-        if area and not person.get("area"):
+        by = re.search(r"\b(text|sms|whats ?app|message|e-?mail)(?= me\b(?! (?:it|the|a|your)\b))", self.text, re.I)
+        if by and self.state["task"] == "book" and not person.get("contact_by"):
+            way = "email" if "mail" in by[1].lower() else "text"
+            if person.get("email" if way == "email" else "phone"):
+                person["contact_by"] = way
+        area = self._area() or next((a for a in self.memory.known.get("body_area", []) if a != "back" or not booking_words.GOES_BACK.search(self.text)), None)
+        if area and not person.get("area") and self.state["task"] != "callback":
             person["area"] = area
 
     def _wanted(self) -> List[str]:
@@ -1187,7 +1322,7 @@ class _Desk:
 
     def _sure(self, lead: str = "") -> None:
         booking = self.state["booking"]
-        late = self._fill(SAY["late"]) if booking.get("late") else ""
+        late = self._fill(SAY["late"]) + "\n" if booking.get("late") else ""
         self.ask("sure", [self.button("cancel"), self.button("keep")], lead, booking=_line(booking), late=late)
 
     def _hear_sure(self) -> bool:
@@ -1452,6 +1587,8 @@ def _renamed(text: str) -> Optional[str]:
     """ "change the name to Ada", "it should be Siobhán"."""
     match = re.search(r"\bname\b.{0,20}?\b(?:to|is|be|should be)\s+([^\d,.;:!?\n@]{1,60})$|\bspelled?t?\s+([^\d,.;:!?\n@]{1,60})$", text.strip(" .!"), re.I)
     found = (match[1] or match[2]) if match else None
+    if not found and (again := re.search(r"\bname\b[\s,.;-]+(?:it'?s|it is|i'?m|im|i am)\s+([^\d,.;:!?\n@]{1,60})$", text.strip(" .!"), re.I)):
+        found = again[1]
     return contact.read_name(found) if found and not re.fullmatch(r"(?:wrong|not right|incorrect|a typo|changed?|mistake)", found.strip(), re.I) else None
 
 

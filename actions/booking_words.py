@@ -3,7 +3,7 @@
 import re
 from typing import Optional
 
-_POLITE = r"(?:[\s,.!]|please|pls|plz|thanks|thank you|thx|ta|cheers|then|so|love|mate|sir|madam|ma'?am|dear|lol|ok|okay|oh|well|um|hmm|:\)|👍|🙏)*"
+_POLITE = r"(?:[\s,.!]|please|pls|plz|thanks|thank you|thx|ta|cheers|then|so|sorry|love|mate|sir|madam|ma'?am|dear|lol|ok|okay|oh|well|um|hmm|:\)|👍|🙏)*"
 _YES = (
     r"(?:y|ya|yh|ye|yes|yea|yeah|yep|yup|yas+|yess+|yeh|aye|sure(?: thing)?|of course|ok(?:ay|ey|ie)?|k+|alright|alrighty|aight|fine|correct|right|exactly|absolutely|definitely|deffo|indeed|"
     r"perfect|great|good|lovely|sounds good|that'?s (?:fine|right|correct|good|great|perfect|it|ok|all right|me)|all (?:good|right|correct|fine)|looks? (?:good|right|fine)|"
@@ -31,6 +31,66 @@ BACK = re.compile(
     re.I,
 )
 WHY = re.compile(r"^\W*(?:but |and )?(?:why|wot for|what for|whats? (?:that|this|it) for|how come|what do you (?:need|want) (?:it|that|this) for)\b", re.I)
+# Somebody thinks aloud: no answer, no failure.
+_SIGH = r"(?:a{2,}h*|ah+|o+h+|h+m+|m{2,}|u+m+|u+h+m*|e+r+m*|well|so|sorry|ok|okay|honestly|god|gosh|ugh|right|now|just|wait|tbh|lol|please|pls|really|yet|though|actually)"
+_UNSURE = (
+    r"(?:(?:i )?(?:really |honestly |just )?(?:do ?n'?t|do not|dunno|donno) ?(?:really |quite |actually )?(?:know|kno)|idk|i dunno|dunno"
+    r"|(?:i'?m |i am |im )?(?:really |just |still )?(?:not (?:too |so |quite |really |entirely |that |100% )?(?:sure|certain)|unsure|undecided|uncertain|thinking|torn)"
+    r"|no idea|no clue|(?:that'?s a )?(?:good|hard|tough|tricky) (?:question|one)"
+    r"|(?:let me|lemme|i need to|i have to|i'?ll have to|i must|need to|gotta|give me time to) (?:just )?(?:think|see|check|look|have a (?:think|look))"
+    r"|(?:give me|gimme|hold on|hang on|one|just|wait|just give me) (?:a |one |two |2 |1 )?(?:sec(?:ond)?s?|min(?:ute)?s?|mo|moment|tick|bit)|hold on|hang on|wait"
+    r"|(?:i )?(?:can'?t|cannot|cant) (?:decide|choose|think|remember))"
+)
+_UNSURE_OF = (
+    r"(?: (?:about (?:it|that|this)|it over|first|when|which(?: one| day| time)?|what to (?:say|pick|put|choose|do)|on (?:my|the) (?:diary|calendar|rota)|(?:my|the) (?:diary|calendar|rota|phone|work)"
+    r"|(?:for )?a (?:sec(?:ond)?|min(?:ute)?|moment|bit)))*"
+)
+_ALOUD = re.compile(rf"(?:(?P<unsure>{_UNSURE}{_UNSURE_OF})|(?P<alone>a{{2,}}h+|h+m+|u+m+|u+h+m*|e+r+m+)|{_SIGH})(?![\w'])[\s,.!?…-]*", re.I)
+LONGEST_HESITATION = 80  # characters; who writes more says something
+
+
+def hesitates(text: str) -> bool:
+    """Whether somebody only thinks aloud: "hmm, not sure", "aaah i dont know", "let me check my diary"."""
+    rest, unsure = text.strip(), False
+    if len(rest) > LONGEST_HESITATION:
+        return False
+    sighs = True
+    while rest:
+        match = _ALOUD.match(rest)
+        if not match:
+            return False
+        unsure, sighs = unsure or bool(match["unsure"]), sighs and bool(match["alone"])
+        rest = rest[match.end() :]
+    return unsure or (sighs and bool(text.strip()))
+
+
+EITHER = re.compile(
+    rf"^\W*(?:either|any|whichever|whatever)(?: (?:one|of (?:them|these|those)|is|works|suits|fine|ok|okay|good|would|do|for me|time|is fine))*{_POLITE}\W*$",
+    re.I,
+)
+# Where a message falls into parts that can be read alone, and what makes the first part a condition of the second.
+PARTS_ENDS = re.compile(r"[.!?;\n]+\s*|,?\s+(?:and|so|but|also)\s+(?=(?:can|could|may|is|are|i|i'?d|id|would|do|book|please|any)\b)", re.I)
+CONDITION = re.compile(r"\b(?:if|unless|until|till|depend\w*|provided|otherwise|except|only|not before|whether|as long as|in case)\b", re.I)
+# "make it 3", "can we do 4 instead": an hour and no day.
+HOUR_ONLY = re.compile(
+    r"\b(?:make (?:it|that)|do|at|to|for|be|have|say|was|meant?)\s+(?P<hour>(?:half (?:past )?|quarter (?:past|to) )?(?:\d{1,2}(?:[:.]\d\d)?(?: ?[ap]m)?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon)(?: o'?clock| thirty)?)"
+    r"(?: instead| please| pls| then| if possible)*\W*$",
+    re.I,
+)
+# Whom it is for, put right: "actually it's for my sister", "it's for me, not her".
+FOR_WHOM = re.compile(
+    r"\b(?:it'?s|its|it is|that'?s|this is|make it|actually|book it|change it|not|i meant?|meant)\b.{0,25}\bfor (?:me|myself|her|him|them|someone else|somebody else|a friend|"
+    r"(?:my|our) (?:mum|mom|mother|dad|father|sister|brother|wife|husband|partner|girlfriend|boyfriend|friend|mate|aunt|cousin|niece|daughter|son|boss|colleague)|both)\b(?! (?:to|at|on)\b)",
+    re.I,
+)
+GOES_BACK = re.compile(
+    r"\b(?:call|ring|phone|bell|buzz|text|get|come|be|go|hear|write|mail|e-?mail|message|am|i'?m|im)\w*(?: (?:me|us|you|right|in touch))* back\b|\bback (?:to|in|at|on|from|home|again|later|soon)\b",
+    re.I,
+)
+GOES_AHEAD = re.compile(
+    r"^\W*(?:yes|yeah|yep|ok|okay|please|sure)[\s,]+(?:please |pls |just |go ahead and )*(?:book|go ahead|do it|confirm)(?: it| me| that| this)?(?: in)?(?: please| pls| now)*\W*$",
+    re.I,
+)
 AGAIN = re.compile(r"^\W*(?:try|do it|go)? ?(?:it )?again\W*$|^\W*retry\W*$", re.I)
 GO_ON = re.compile(
     r"^\W*(?:yes,? )?(?:please )?(?:let'?s )?(?:go on|go ahead|continue|carry on|resume|proceed|keep going)(?: with (?:the|my) (?:booking|appointment))?\W*(?:please)?\W*$",
@@ -48,7 +108,8 @@ CORRECTS = re.compile(
     re.I,
 )
 BOOK = re.compile(
-    r"\b(?:book(?:ing)?|reserve|schedule|appointment|appt|apt|consult(?:ation)?|(?:pencil|squeeze|slot|fit|put|pop|stick) (?:me|us) (?:in|down)|see (?:someone|somebody|you))\b",
+    r"\b(?:any chance of|(?:can|could|may) (?:i|we) (?:come|pop|call|drop)|come in|pop in|(?:do|have) (?:you|ye|u) (?:have |got )?(?:any(?:thing)?|a slot|space)|(?:is|are) there any\w*|"
+    r"any(?:thing)? (?:free|slots?|availability|openings?|spaces?|left)|got any(?:thing)?|book(?:ing)?|reserve|schedule|appointment|appt|apt|consult(?:ation)?|(?:pencil|squeeze|slot|fit|put|pop|stick) (?:me|us) (?:in|down)|see (?:someone|somebody|you))\b",
     re.I,
 )
 # Where in a wish the answer to a question about it belongs.
@@ -72,7 +133,7 @@ FIELDS = [
     ("slot", re.compile(r"\b(?:time|day|date|slot|appointment|when)\b", re.I)),
 ]
 CALL_BACK = re.compile(
-    r"\b(?:(?:call|ring|phone|bell|buzz|tinkle)(?: me)? ?back|call ?-?backs?|(?:call|ring|phone|bell) me\b(?! (?!back|at|on|in|after|before|tomorrow|today|later|please|pls|when|asap|this|between|mon|tue|wed|thu|fri|sat)\w)|"
+    r"\b(?:(?:call|ring|phone|bell|buzz|tinkle)(?: me)? ?back|call ?-?backs?|(?:call|ring|phone|bell) me\b(?! (?!back|at|on|in|after|before|tomorrow|today|later|please|pls|when|asap|this|between|mon|tue|wed|thu|fri|sat|sun|any|next|tonight|monday|around|about|from|between|\d)\w)|"
     r"give (?:me|us) a (?:call|ring|bell|buzz|tinkle)|(?:someone|somebody|a person|a human|you|ye|nurse|team) (?:to |could |can |please )*(?:call|ring|phone)(?: me| us)|speak on the phone|by telephone)\b",
     re.I,
 )

@@ -33,11 +33,25 @@ _NAMED = re.compile(
     r"(?=\s+(?:and|my|i|i'm|im|phone|number|email|mobile|on|from|but|book|please|pls|thanks)\b|[,.;:!?\n\d]|$)",
     re.I,
 )
+# "hi im Ann, …", "hello, this is Siobhán O'Brien here": only beside a greeting, and only a word with a capital is surely a name.
+_GREETED = re.compile(
+    r"^\W*(?:(?i:hi|hiya|hello|hey|good (?:morning|afternoon|evening)|dear \w+)[\s,.!]+)+(?:(?i:there|all|team)[\s,.!]+)?"
+    r"(?i:i'?m|i am|im|this is|it'?s|its|my name'?s)\s+"
+    r"(?P<name>[^\W\d_a-z][\w'.-]*(?:\s[^\W\d_a-z][\w'.-]*){0,3})(?=\s*[,;!?\n]|\.\s|\.?$|\s+(?:and|here|on|from|my|can|could|is|are|looking|i)\b)"
+)
+_BEFORE_NUMBER = re.compile(
+    r"\b(?i:i'?m|i am|im|this is)\s+(?P<name>[^\W\d_a-z][\w'-]*(?:\s[^\W\d_a-z][\w'-]*){0,2})[\s,]+"
+    r"(?:(?i:on|my|number|is|phone|mobile|tel)\s+)*(?=[+(]?\d{5}|\+\d|\S+@)"
+)
 _OVERRIDES = {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}  # would let a name rewrite the line it stands in
 _NOT_A_NAME = set(
     """yes yeah yep yup no nope nah ok okay sure stop cancel skip back help why what who when how where hello hi hey thanks thank repeat again
     later please quit exit restart menu pass next none nothing nevermind idk huh pardon sorry maybe done start""".split()
 )
+
+
+# "hi, Mary Okafor here"
+_HERE = re.compile(r"^\W*(?:(?i:hi|hiya|hello|hey)[\s,.!]+)+(?P<name>[^\W\d_a-z][\w'.-]*(?:\s[^\W\d_a-z][\w'.-]*){0,3})\s+here\b")
 
 
 def _printable(text: str) -> str:
@@ -84,7 +98,8 @@ def read_name(text: str) -> Optional[str]:
 
 def find_name(text: str) -> Optional[str]:
     """A name introduced inside a longer message ("book me in, my name is Ada and …"), or None."""
-    match = _NAMED.search(text.replace("’", "'"))
+    text = text.replace("’", "'")
+    match = _NAMED.search(text) or _GREETED.match(text) or _BEFORE_NUMBER.search(text) or _HERE.match(text)
     return read_name(match["name"]) if match else None
 
 
@@ -206,6 +221,9 @@ def without_contact(text: str, region: str) -> str:
     if address and address in text:
         text = text.replace(address, " ")
     phone = read_phone(text, region)
+    if phone and phone.whole == text and text.lower() != phone.written and sum(c.isdigit() for c in text) < 9:  # its digits were spoken
+        text = _spoken(text)
+        phone = read_phone(text, region)
     if phone and phone.whole and sum(c.isdigit() for c in phone.whole) >= 9:
         text = text.replace(phone.whole, " ")
     return text

@@ -125,12 +125,45 @@ def nearest(slots: Sequence[Slot], wish: Wish) -> List[Slot]:
     return (timed or later)[:MOST]
 
 
+STEP = dt.timedelta(minutes=15)
+
+
+def nearest_open(wish: Wish, hours: Sequence[Tuple[dt.datetime, dt.datetime]]) -> Optional[Tuple[dt.date, dt.time]]:
+    """None when the clinic is open at some time that is wished for; else the opening time nearest to the wish. `hours`: (start, end) in
+    order, on the clinic's clock. None as well when there are no hours to tell of."""
+    starts: List[dt.datetime] = []
+    for opens, closes in hours:
+        at = opens
+        while at < closes:
+            starts.append(at)
+            at += STEP
+    if not starts or any(wish.matches(at) for at in starts):
+        return None
+    wanted = [dt.datetime.combine(a, dt.time(t[0] // 60, t[0] % 60)) for o in wish.options for a, _ in o.dates for t in (o.times or ((0, 1439),))]
+    first = min(wanted, default=None)
+    if first is None:
+        days = {d for o in wish.options for d in o.weekdays}
+        first = next((dt.datetime.combine(d, dt.time()) for d in (starts[0].date() + dt.timedelta(days=n) for n in range(7)) if d.weekday() in days), starts[0])
+    # whole days are what people plan by: the first opening at or after the wish, or the last before it where nothing follows
+    later = [opens for opens, _ in hours if opens >= first]
+    best = later[0] if later else hours[-1][0]
+    return best.date(), best.time()
+
+
 _ORDINALS = {w: n for n, w in enumerate("first second third fourth fifth sixth".split())} | {
     f"{n + 1}{s}": n for n, s in enumerate("st nd rd th th th".split())
 }
-_COUNTED = re.compile(r"\b(?:number|option|no\.?|#)\s*(\d)\b|^\W*([1-9])\W*$")
+_NUMBER_WORDS = {w: n for n, w in enumerate("one two three four five six".split(), start=1)}
+_DIGIT = rf"[1-9]|{'|'.join(_NUMBER_WORDS)}"
+_COUNTED = re.compile(rf"\b(?:number|option|choice|no\.?|#)\s*({_DIGIT})\b|^\W*({_DIGIT})(?:\s*(?:please|pls))?\W*$")
+_LETTER = re.compile(r"^\W*(?:the |i'?ll (?:take|have) )?(?:(?:option|choice|answer|letter)\s+([a-f])|\(?([b-f])\)?)(?:\s*(?:please|pls))?\W*$")
+_LEADS = (
+    r"(?:ok |okay |yes |yeah |um |hmm |so |well |maybe |probably )*"
+    r"(?:(?:the|take|pick|choose|want|prefer|like|i|i'?ll|i'?d|have|go|let'?s|with|for|could|can) )*"
+)
 _ORDINAL = re.compile(
-    rf"^\W*(?:the |take |i'?ll take |lets? go (?:with|for) )*(?:the )?({'|'.join(_ORDINALS)}|last|earliest|latest)(?: one| option| time| slot| please)*\W*$"
+    rf"^\W*{_LEADS}({'|'.join(_ORDINALS)}|last|earliest|latest|top|bottom|former|latter)"
+    r"(?: one| option| choice| time| slot| button)*(?: please| pls| thanks| then)*\W*$"
 )
 
 
@@ -141,9 +174,14 @@ def pick(text: str, menu: Sequence[Sequence[str]]) -> Optional[int]:
         if said in (title.casefold(), payload.casefold()):
             return n
     if match := _ORDINAL.match(said):
-        place = {"last": len(menu) - 1, "latest": len(menu) - 1, "earliest": 0}.get(match[1], _ORDINALS.get(match[1], -1))
+        last = len(menu) - 1
+        place = {"last": last, "latest": last, "bottom": last, "latter": last, "earliest": 0, "top": 0, "former": 0}.get(match[1], _ORDINALS.get(match[1], -1))
         return place if 0 <= place < len(menu) else None
     if match := _COUNTED.search(said):
-        number = int(match[1] or match[2]) - 1
+        word = match[1] or match[2]
+        number = (_NUMBER_WORDS.get(word) or int(word)) - 1
+        return number if 0 <= number < len(menu) else None
+    if match := _LETTER.match(said):
+        number = ord(match[1] or match[2]) - ord("a")
         return number if 0 <= number < len(menu) else None
     return None

@@ -1,7 +1,8 @@
 """Reads when somebody would like to come: "thurs after 5", "any weekday morning not the 10th", "03/04" in the clinic's order.
 
-A small grammar of its own, because a wrong date taken in silence is worse than a question: what can be read in two ways, tells a
-story or leaves a word of the calendar unread is asked back. Nothing here knows the diary; a `Wish` says which appointments would do.
+A small grammar of its own, because a wrong date taken in silence is worse than a question. A wish counts only when the message is covered:
+in a clause that names a time every word has been read or is known to say nothing, and nowhere in the message is a word left over that
+could bear on time. Everything else, and what can be read in two ways, is asked back. Nothing here knows the diary.
 """
 
 import calendar
@@ -12,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Callable, List, Optional, Sequence, Set, Tuple, Union
 from zoneinfo import ZoneInfo
 
-from actions.when_words import FILLER, PARTS, SOFT, symbols
+from actions.when_words import FILLER, PARTS, SOFT, carries, symbols
 from actions.wish import DAY_NAMES, FOREVER, MONTH_NAMES, Minutes, Option, Range, Unclear, Wish, clock, day_text
 
 HOURS: Minutes = (540, 1200)  # earliest opening, latest closing, in minutes after midnight
 PASSED_BY = 270  # days: a date without a year that would be this far ahead has just passed, so it is asked back
 SMALL_HOURS = 4  # until this hour "today" and "tomorrow" are asked back
-STORY = 6  # unknown words from which a message tells more than a time
+STORY = 12  # unknown words from which a message tells more than a time
 
 DAY_QUESTION = 'Which day would suit you? You can write it like "Thursday 2 April" or "any weekday morning".'
 BOTH_QUESTION = 'I am not sure I read that right. Could you give me one day, or a few, and the time of day, such as "Thursday after 5 pm"?'
@@ -95,7 +96,9 @@ class Reader:
         self.now, self.order, self.hours = now, order, hours
         self.today = now.date()
         self.line: List[str] = []
-        self.strange = 0
+        self.dated: Set[int] = set()  # the clauses that name a time
+        self.reasons: Set[int] = set()  # those that say why
+        self.every = False  # "any day mon-thu" is not only the coming ones
 
     # days
 
@@ -204,6 +207,13 @@ class Reader:
             raise _Ask("That has passed. " + DAY_QUESTION)
         return _Days(((max(first, self.today), last),), wide=True)
 
+    def _half_of(self, which: str, month: Range) -> _Days:
+        first, middle = month[0].replace(day=1), month[0].replace(day=15)
+        low, high = (first, middle) if which == "first" else (middle + dt.timedelta(days=1), month[1])
+        if high < self.today:
+            raise _Ask("That has passed. " + DAY_QUESTION)
+        return _Days(((max(low, self.today), high),), wide=True)
+
     def _nth(self, which: str, weekday: int, month: Range) -> _Days:
         first = month[0].replace(day=1)
         days = [first + dt.timedelta(days=n) for n in range((month[1] - first).days + 1)]
@@ -298,6 +308,8 @@ class Reader:
             (rf"(?:on )?next {_WEEKDAY}", lambda m: self._next(int(m[1]))),
             (rf"(?:on )?{_WEEKDAY} week|(?:a )?week (?:on|from|after|this) {_WEEKDAY}|week {_WEEKDAY}", lambda m: weeks_on(m, int(m[1] or m[2] or m[3]), 1)),
             (rf"(?:(?:N2|two) weeks|(?:a )?fortnight) (?:on|from|this) {_WEEKDAY}|{_WEEKDAY} fortnight", lambda m: weeks_on(m, int(m[1] or m[2]), 2)),
+            (rf"N([3-8]) weeks (?:on|from|this) {_WEEKDAY}", lambda m: weeks_on(m, int(m[2]), int(m[1]))),
+            (r"(?:on )?X(\d+)\.(\d+)(?= (?:at |, )?[NTA]\d)", lambda m: self._on(self._numeric(f"{m[1]}/{m[2]}"))),
             (r"(?:any |every |each |on |most |all |some )*P(\d)", lambda m: _Days(weekdays=(int(m[1]),))),
             (rf"(?:on )?(?:any|every|each|a|an|some) {_WEEKDAY}", lambda m: _Days(weekdays=(int(m[1]),))),
             (r"(?:from )?[WP](\d) (?:to|-|until|through|and until) [WP](\d)|between [WP](\d) and [WP](\d)", lambda m: weekday_span(m) if m[1] else self._weekday_between(m)),
@@ -320,6 +332,7 @@ class Reader:
              lambda m: week_of(self._some_date(m[2] or m[5] or m[6], m[3] or m[7]))),
             (rf"(?:the )?week of {_DAY}(?: (?:of )?{_MONTH})?", lambda m: week_of(self._some_date(m[1], m[2]))),
             (rf"(?:in )?{nth} (?:week of|weekof|week in) ({month_word})", named_week),
+            (rf"(?:in |during )?(?:the )?(first|second)half of ({month_word})", lambda m: self._half_of(m[1], some_month(m[2]))),
             (rf"(?:on )?{nth} {_WEEKDAY} (?:of|in) ({month_word})", lambda m: self._nth({"first": "1", "second": "2"}.get(m[1], m[1].lstrip("O")), int(m[2]), some_month(m[3]))),
             (r"(?:in|after) (a|N\d+|a couple of|couple of) (days?|weeks?|months?|fortnights?)'?(?: (?:time|from now))?", ahead),
             (r"(?:in )?(a|N\d+|a couple of|couple of) (days?|weeks?|months?|fortnights?)'? (?:time|from now|from today)", ahead),
@@ -415,20 +428,21 @@ class Reader:
 
         def between(match: "re.Match[str]") -> _Time:
             groups = [g for g in match.groups() if g]
-            return _Time("between", self._meanings(groups[0]), self._meanings(groups[1]), bare=match[0][0] == "N" and groups[1][0] == "N")
+            return _Time(
+                "between", self._meanings(groups[0]), self._meanings(groups[1]), bare=match[0][0] == "N" and groups[1][0] == "N" and " until " not in match[0]
+            )
 
         def bare(match: "re.Match[str]") -> _Time:
             return _Time("at", self._meanings(match[1]), bare=True)
 
         return [
-            (rf"(?:at |for |by around |from around )?({_CLOCK})", lambda m: _Time("at", self._meanings(m[1]), bare=m[0][0] == "X")),
+            (rf"(?:at |for |by around |from around )?({_CLOCK})(?: oclock)?", lambda m: _Time("at", self._meanings(m[1]), bare=m[0][0] == "X")),
             (rf"(?:at |@ )({_HOURISH})(?: oclock)?", lambda m: _Time("at", self._meanings(m[1]))),
             (rf"({_HOURISH}) oclock", lambda m: _Time("at", self._meanings(m[1]))),
             (rf"({_HOURISH})", bare),
             (rf"(?:at )?around {clock_or_hour}(?: ish)?|(?:at )?{clock_or_hour} ish(?: (?:or so|time))?|{clock_or_hour} or (?:so|thereabouts)", lambda m: _Time("around", self._meanings(m[1] or m[2] or m[3]))),
             (rf"(?:between|from) {clock_or_hour} (?:and|to|until|-|or|til) {clock_or_hour}", between),
             (rf"{clock_or_hour} (?:to|until|-) {clock_or_hour}", between),
-            (r"(?:at |around |by )?noon", lambda m: _Time("at", (720,))),
             (r"(?:at )?midnight", lambda m: _Time("at", (0,))),
             (rf"(?:in |during |on |at |by |for )?(?:the |this |an |a |any |every |all |some )?({parts})s?(?: time)?", lambda m: _Time("part", part=m[1], plural=m[0].endswith("s"))),
         ]  # fmt: skip
@@ -538,37 +552,82 @@ class Reader:
         self._days_compiled = [(re.compile(rf"(?:{p})(?= |$)"), f) for p, f in self._day_rules()]
         self._times_compiled = [(re.compile(rf"(?:{p})(?= |$)"), f) for p, f in self._time_rules()]
         groups, asap, anything, leftovers = self._groups()
-        if groups and any(word in STORIES or word in ELSE for word in leftovers):
+        words = [word for word, _ in leftovers]
+        if any(_CALENDAR.match(word) for word in words):
             raise _Ask()
-        if any(_CALENDAR.match(word) for word in leftovers):
-            raise _Ask()
-        if not groups:
-            if any(word in HINTS for word in leftovers):
+        if not groups and not asap and not anything:
+            if any(word in HINTS for word in words):
                 raise _Ask(DAY_QUESTION)
-            if (asap or anything) and self.strange >= 3:
-                raise _Ask()
-            return Wish(asap=asap, words=text) if asap or anything else None
-        if any(word in BOUNDS for word in leftovers) or self.strange >= STORY:
-            raise _Ask()
+            return None
+        if not self._covered(leftovers):
+            raise _Ask(BOTH_QUESTION if groups else DAY_QUESTION)
+        if not groups:
+            return Wish(asap=asap, words=text)
         options = self._options([g for g in groups if not g.negative])
         without = self._options([g for g in groups if g.negative], negative=True)
         wish = Wish(tuple(options), tuple(without), asap, text)
         self._check_clock_change(wish)
         return wish
 
-    def _groups(self) -> Tuple[List[_Group], bool, bool, List[str]]:
-        """Items side by side in groups, whether asap or anything was said, and the symbols nobody read."""
+    def _covered(self, leftovers: Sequence[Tuple[str, int]]) -> bool:
+        """Whether nothing that was left unread can change the wish: no word that bears on time anywhere (but in a reason, "because of the
+        school run"), no unknown word in a clause that names a time, and not a long tale around it."""
+        if any(carries(word) for word, clause in leftovers if clause not in self.reasons or clause in self.dated):
+            return False
+        unknown = [clause for word, clause in leftovers if word not in FILLER]
+        return not any(clause in self.dated for clause in unknown) and len(unknown) < STORY
+
+    def _groups(self) -> Tuple[List[_Group], bool, bool, List[Tuple[str, int]]]:
+        """Items side by side in groups, whether asap or anything was said, and the symbols nobody read, each with the number of its clause."""
         groups: List[_Group] = []
         asap = anything = negative = fresh = False
-        joined, leftovers, i, clause, since = "", [], 0, 0, 0
+        joined, i, clause, part = "", 0, 0, 0
+        corrected: Optional[int] = None
+        turn: Optional[Tuple[int, int]] = None  # how many groups and clauses stood before the last "so"
+        leftovers: List[Tuple[str, int]] = []
         while i < len(self.line):
             word = self.line[i]
+            if word in CLAUSES:
+                part += 1
+            if word in REASONS:
+                if word == "so":
+                    negative, joined, clause = False, joined or ",", len(groups)
+                    turn = (len(groups), part)
+                    if part - 1 not in self.dated:
+                        self.reasons.add(part - 1)
+                else:
+                    self.reasons.add(part)
+                i += 1
+                continue
+            if word == "correct" or (word in ("actually", "sorry") and groups and joined in ("", ",") and self._item_ahead(i)):
+                corrected, negative, joined, i = len(groups), False, ",", i + 1
+                continue
+            if word in ("afterthat", "beforethat"):
+                if word == "beforethat" or not groups or groups[-1].days or groups[-1].negative or groups[-1].times[-1].kind != "from":
+                    raise _Ask()
+                i += 1  # "I finish at five, so after that": the bound has been read
+                continue
+            if word in ("notbefore", "notafter", "mustbe") and not fresh:
+                negative = False
+                if word == "mustbe":
+                    i += 1
+                    continue
+            if word == "only" and negative and not fresh and joined == ",":
+                negative, i = False, i + 1
+                continue
+            if word == "nor" and (negative or (groups and groups[-1].negative)):
+                negative, fresh, joined, i = True, True, "", i + 1
+                continue
+            if word == "no" and groups and not groups[-1].negative and any(d.coming is not None or not d.wide for d in groups[-1].days):
+                raise _Ask()  # "monday, no tuesday"
+            if word == "to" and i and self.line[i - 1] not in MOVES and self._item(i + 1):
+                raise _Ask()  # "…, so to 6 April"
             if word == "not" and negative and not joined and not fresh:
                 raise _Ask()
             if word == "this" and i + 1 < len(self.line) and self.line[i + 1] in ("or", "and", "-"):
                 raise _Ask()
             if word in ("not", "away") or (word == "no" and i + 1 < len(self.line) and self._item(i + 1)):
-                negative, fresh, joined, since, i = True, True, "", 0, i + 1
+                negative, fresh, joined, i = True, True, "", i + 1
                 continue
             if word == "bad":
                 if not groups[clause:] or any(g.negative for g in groups[clause:]):
@@ -600,31 +659,78 @@ class Reader:
             if word == "free" and negative and groups and groups[-1].negative:
                 negative, i = False, i + 1
                 continue
-            if word == "asap":
-                asap, i = True, i + 1
-                continue
-            if word == "anytime":
-                anything, i = True, i + 1
+            if word in ("asap", "anytime"):
+                asap, anything = asap or word == "asap", anything or word == "anytime"
+                if word == "anytime":
+                    self.dated.add(part)
+                    self.every = True
+                i += 1
                 continue
             if word == "edgeslot":
                 raise _Ask()
             found = self._bounded(i)
             if found is None:
-                leftovers.append(word)
-                if word not in FILLER and word.isalpha() and word not in BOUNDS:
-                    self.strange += 1
-                since += 1
+                leftovers.append((word, part))
                 i += 1
                 continue
             item, i = found
+            self.dated.add(part)
             new = not groups or bool(joined) or fresh or groups[-1].negative != negative
             if negative and not fresh and joined == "," and groups and groups[-1].negative:
-                raise _Ask()
+                rest = self.line[i : next((n for n in range(i, len(self.line)) if self.line[n] in CLAUSES), len(self.line))]
+                narrowed = isinstance(item, _Time) and any(not g.negative for g in groups) and groups[-1].days and not groups[-1].times
+                if "only" not in rest and not narrowed:
+                    raise _Ask()  # "not monday, tuesday"
+                negative = False
             if new:
                 groups.append(_Group(joined or ("," if fresh or (groups and groups[-1].negative != negative) else ""), [], negative))
             groups[-1].items.append(item)
-            joined, fresh, since = "", False, 0
+            joined, fresh = "", False
+        groups = self._put_right(groups, corrected)
+        if turn and not corrected:
+            reason, wish = groups[: turn[0]], groups[turn[0] :]
+            plain = self._covered([(w, c) for w, c in leftovers if c < turn[1]])
+            settled = not any(g.days for g in reason) and any(t.kind in ("at", "around", "between") for g in wish for t in g.times)
+            if (not plain or settled) and self._concluded(reason, wish):
+                groups, leftovers = wish, [(w, c) for w, c in leftovers if c >= turn[1]]
         return groups, asap, anything, leftovers
+
+    def _concluded(self, reason: List[_Group], wish: List[_Group]) -> bool:
+        """Whether "Monday is a holiday, so Tuesday" leaves only its end to be wished for: later days for days, or times for times."""
+        if not reason or not wish or any(g.negative for g in reason):
+            return False
+        if not any(g.days for g in reason):
+            return any(g.times for g in wish)
+        before, after = ([d for g in groups for d in g.days] for groups in (reason, wish))
+        if any(g.times for g in reason) and not any(g.times for g in wish):
+            return False
+        if any(d.wide or d.through or (d.weekdays and d.coming is None) for d in (*before, *after)) or not all(g.days for g in wish):
+            return False
+        last = max(b for d in before for _, b in self._resolved(d).ranges)
+        return all(a > last for d in after for a, _ in self._resolved(d).ranges)
+
+    def _item_ahead(self, i: int) -> bool:
+        """Whether the words after symbol `i` begin with a day or a time, but for small words."""
+        while i + 1 < len(self.line) and self.line[i + 1] in (",", "no", "make", "it", "that", "can", "we", "do", "maybe"):
+            i += 1
+        return i + 1 < len(self.line) and bool(self._bounded(i + 1))
+
+    @staticmethod
+    def _put_right(groups: List[_Group], corrected: Optional[int]) -> List[_Group]:
+        """After "no wait" what comes last holds; the kind of thing it does not name is kept only where that cannot be misread."""
+        if not corrected:
+            return groups
+        before, after = groups[:corrected], groups[corrected:]
+        if not after:
+            raise _Ask()
+        old_times, new_times = any(g.times for g in before), any(g.times for g in after)
+        if any(g.days for g in after):
+            if old_times and not new_times:
+                raise _Ask()
+            return [replace(after[0], joined=""), *after[1:]]
+        if len(before) != 1 or len(after) != 1 or before[0].negative:
+            raise _Ask()
+        return [_Group("", [*before[0].days, *after[0].times])]
 
     # from groups to options
 
@@ -664,6 +770,16 @@ class Reader:
             if before is not None and group.joined in (",", "and") and not negative:
                 only_days, only_times = not group.times, not group.days
                 if only_days and not before.times and self._narrows(before.days, group.days):
+                    before.items.extend(group.items)
+                    continue
+                if (
+                    before.days
+                    and not before.times
+                    and group.joined == ","
+                    and all(d.wide for d in before.days)
+                    and all(not d.wide and not d.ranges for d in group.days)
+                    and group.days
+                ):
                     before.items.extend(group.items)
                     continue
                 if only_days and before.days and before.times and group.joined == "," and self._narrows(before.days, group.days):
@@ -826,7 +942,7 @@ class Reader:
             if item.weekdays:
                 weekdays = set(item.weekdays) if weekdays is None else weekdays & set(item.weekdays)
         runs = [d for d in days if d.through]
-        if runs and ranges is None and not negative and not any(t.plural for t in times):
+        if runs and ranges is None and not negative and not self.every and not any(t.plural for t in times):
             if self.today.weekday() in runs[0].weekdays:
                 raise _Ask("Do you mean this week or next week?", "this week", "next week")
             first = self._coming(runs[0].weekdays[0])
@@ -867,6 +983,8 @@ class Reader:
         for time in times:
             if time.kind == "part":
                 a, b = PARTS[time.part]
+                if half and time.part in ("evening", "afternoon") and any(t.kind in ("at", "around") for t in times):
+                    a, b = 720, 1439  # "half past four this evening", "five in the afternoon"
                 low, high = max(low, a), min(high, b)
             elif time.kind in ("at", "around"):
                 minute = self._settle(time.low, half)
@@ -964,22 +1082,16 @@ def _listed(rest: Sequence[str]) -> bool:
 _CALENDAR = re.compile(
     r"[WPMODSTAX]\d|N\d+$|(?:odd|tomorrow|today|weekend|weekdays?|weekof|weeklater|weekafternext|fortnight|early|mid|late)$|(?:early|mid|late)of$|restof$"
 )
-# Left unread beside a time, they tell of something else than a wish.
-ELSE = set("""conditional code ends finish finished holiday lunch number pin postcode public schoolrun shift shiftwork thistime commute""".split())
-# Words that bound a time; one that bounds nothing was not understood.
-BOUNDS = set(
-    """after ago bad before between by earliest from hour hours last latest month months never next no not notafter notbefore onwards orearlier past since unless until week
-    weeks year years""".split()
+# What ends a clause, and what opens one that gives a reason or draws a conclusion.
+REASONS = ("so", "because")
+CLAUSES = (",", ";", "but", "-", "correct", *REASONS)
+MOVES = set(
+    "move moved change switch push bring shift it me appointment booking up come go over reschedule rebook one mine that get us put like want need prefer".split()
 )
 # Alone they hint at a time that was meant but not named.
 HINTS = set(
     """autumn birthday christmas diwali earlier easter eid fortnight halfterm holi holiday holidays later month months next payday ramadan soon sooner spring
     summer thanksgiving week weekend weeklater weeks winter xmas year""".split()
-)
-# A time beside one of these is part of a story, or moves from year to year.
-STORIES = set(
-    """ago bank birthday born cancelled christmas depends diwali due easter eid exam exams fly flying had halfterm holi holidays hour hours hr last married
-    mins minutes missed payday pregnant ramadan sat since term thanksgiving unless was wedding weeklater were xmas year years yesterday""".split()
 )
 
 

@@ -80,6 +80,17 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     # greetings, and times that are somebody's call and not an appointment
     (r"^\W*(?:(?:hi|hiya|hello|hey|dear|sir|madam)\W+)*(?:a very )?good (?:morning|afternoon|evening|day)\b(?= ?(?:$|[,.!;:-]|\w))", " "),
     (r"\b(?:i'?ll|i will|ill|i can|i could|let me|i'?m going to|gonna) (?:just )?(?:ring|call|phone|text|message|e-?mail|whats ?app|bell) (?:you|ye|u|yous|back|the clinic)\b", " conditional "),
+    # courtesy, and what a sentence ends with to be agreed to
+    (r"\bif (?:at all )?(?:poss\w*|you (?:can|could|please|like|wish|do ?n'?t mind|(?:have|'?ve got|got) (?:it|any\w*|one|space|something|that|a slot))|(?:that|it)(?:'?s| is| would be) (?:all right|alright|ok|okay|fine|possible|good|no (?:bother|trouble|problem))"
+     r"|(?:it|that) suits(?: you)?|free|available|i (?:may|might)|there'?s (?:any\w*|one|space|something)|ye can|u can)\b", " "),
+    (r"\b(?:was|am|is|i'?m|were) (?:just )?wondering(?: if| whether)?\b|\bwonder(?:ing)? (?:if|whether)\b", " "),
+    (r"\bmost (?:grateful|kind|welcome|convenient|suitable)\b|\bhappy new year(?: in advance)?\b|\bbest wishes\b", " "),
+    (r"[, ]+(?:no|yeah|yes|right|ok|okay|eh|innit|is it|isn'?t it|please)\s*\?+\s*$", " "),
+    # put right: what was said before no longer holds
+    (r"\b(?:oh |no |ah |ok |oops |sorry )*(?:wait|hang on|hold on|oops|whoops|(?:scratch|scrap|forget|cancel) that|i meant?(?! (?:any|it|that|to|like))|make that|or rather|correction|no sorry|sorry no)\b"
+     r"(?:[, ]+(?:no|wait|sorry|actually|make (?:it|that)|i meant?)\b)*", " correct "),
+    (r"\b(?:need not|needn'?t|(?:does ?n'?t|does not|do ?n'?t|do not|didn'?t) (?:have|need) to)\b", " conditional "),
+    (r"\b(?:it |they |that )?(?:has|have|needs?|must|ought|got|gotta|should)(?: got)?(?: to)? be\b", " mustbe "),
     # what holds only if something else does, or every so often
     (r"\bif (?:it'?s|it is|i come|we (?:go|come)|that'?s|on|you (?:mean|choose|pick))\b(?= (?:on )?(?:the |a |this |next )?(?:\d|mon|tue|wed|thu|fri|sat|sun|other|tomorrow|today|morning|afternoon|evening|week))", " conditional "),
     (r"\b(?:not|except|but|bar) (?:for )?(?:this|that|the (?:next|first|coming|last|very next)) one\b", " conditional "),
@@ -87,6 +98,25 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (rf"\b({_SPOKEN_24})[ -](hundred|ten|fifteen|twenty|thirty|forty[ -]five|forty|fifty)(?: hours| hrs)?\b", _army),
     (r"\b(day|week|fortnight|month|year)'s\b", r"\1"),
     (r"\b(\d{1,2}(?:[:.]\d\d)?)([ap])(?![\w.'])", r"\1\2m"),
+    (r"\b(twenty|thirty)[ -](first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)\b", lambda m: _ordinal(m[1], m[2])),
+    (r"\b(\d{1,2}[:.]\d\d) ?(?:hrs|hours|h|o'? ?clock)\b", r"\1"),
+    (r"\b(?:on|at) (?:the )?(?:stroke|dot) of\b|\bon the dot\b", "at"),
+    (r"\b(?:upwards?|and up)\b", "onwards"), (r"\befter\b", "after"), (r"\b(?:a )?(morning|afternoon|evening|night) person\b", r"\1"),
+    (r"\bn\b(?= (?:mon|tue|wed|thu|fri|sat|sun))|\bthen maybe\b", "and"),
+    (r"\b(?:a)?bout\b", "about"), (r"\btomorrow (?:or|and) (?:the )?day after\b(?! tomorrow)", "tomorrow or dayaftertomorrow"),
+    (r"\b(?:the )?(?:first|1st) (?:half|fortnight|(?:two|2) weeks) (?:of|in)\b", "firsthalf of"),
+    (r"\b(?:the )?(?:second|2nd|latter|last|other) half (?:of|in)\b", "secondhalf of"),
+    # feasts with a date of their own
+    (r"\bhallowe'?en\b", "31 october"), (r"\b(?:christmas|xmas) eve\b", "24 december"), (r"\b(?:christmas|xmas) day\b", "25 december"), (r"\bboxing day\b", "26 december"),
+    (r"\bnew year'?s eve\b", "31 december"), (r"\bbefore (?:christmas|xmas)\b(?= ?(?:$|[,.!?;]|please|pls|if|or|but))", "before 25 december"),
+    (r"\b(?:or |and )?(?:failing (?:that|which)|if (?:that'?s|it'?s) (?:gone|taken|full))\b", "or"), (r"\b(?:or )?at a (?:pinch|push|stretch)\b", "or"),
+    (r"\b(?:instead of|rather than)\b", "not"),
+    (r"\b(?:another|a second|one more|a new|the same|this|that) (?:appointment|appt|consultation|consult|booking|visit)\b|\b(?:text|e-?mail|message|msg|whats ?app) me\b|\bstill (?=possible|free|available|ok|good|fine|on)", " "),
+    (r"\b(?:(?:can|could|would) (?:you|someone|somebody|they) )?(?:please )?(?:call|ring|phone|bell|buzz) (?:me|us)(?: back)?\b|\bcall ?-?back\b", " "),
+    (r"\b(?:not|no) less than\b(?= \d)", "notbefore"), (r"\bnot next week,? ?(?:but )?(?:the (?:week after|one after|following(?: week)?|week following))\b", "weekafternext"),
+    (r"\b(?:when|as|since|cause|while)\b(?= (?:i|i'?m|i'?ve|we|we'?re|my|our|he|he'?s|she|she'?s|the kids|the baby) )", "because"),
+    (r"\bfor (?:me and )?(?:my|our|a) (?:mum|mom|mother|dad|father|sister|brother|wife|husband|partner|girlfriend|boyfriend|friend|mate|aunt|cousin|niece)\b(?!'s)|\bfor (?:myself|her|him)\b", " "),
+    (r"\bfor my (?:lower |upper )?back\b", " "),
     (r"\b12 ?noon\b|\bnoon ?12\b|\btwelve noon\b", "noon"),
     (r"(?<=\d)( ?(?:[ap]m|oclock)?) (?:at (?:the )?)?(?:very )?(?:latest|max(?:imum)?|tops)\b", r"\1 orearlier"),
     (r"(?<=\d)( ?(?:[ap]m|oclock)?) (?:at (?:the )?)?(?:very )?earliest\b", r"\1 onwards"),
@@ -94,8 +124,8 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (r"\b(?:once|after|as soon as) (?:(?:the|my|our) )?(?:kids|children|wee ones|little ones?|boys|girls) (?:are|r|is) (?:at|in|off to) school\b", "afterdropoff"),
     (r"\bweekend (?=(?:mornings|afternoons|evenings)\b)", "anyweekend "),
     # "one" that is no hour
-    (r"\b(?:another|this|that|the|which|any|new|first|last|earlier|later|next|each|every|second|other|mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|morning|afternoon|evening) one\b"
-     r"(?! (?:thirty|fifteen|forty|o'? ?clock|[ap]\.?m))", lambda m: m[0][: -len(" one")] if m[0].split()[0] not in ("another", "this", "that", "the", "which", "new", "other") else " "),
+    (r"\b(?:another|this|that|the|which|whichever|either|any|new|first|last|earlier|later|next|each|every|second|other|mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|morning|afternoon|evening) one\b"
+     r"(?! (?:thirty|fifteen|forty|o'? ?clock|[ap]\.?m))", lambda m: m[0][: -len(" one")] if m[0].split()[0] not in ("another", "this", "that", "the", "which", "whichever", "either", "new", "other") else " "),
     (r"\bone (?:of|appointment|more|consultation|person|visit|slot|for|next|this)\b", " "),
     # quantities and clocks
     (r"\b1/2 past\b", "half past"),
@@ -119,7 +149,7 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     # as soon as possible, any time
     (r"\b(?:a\.?s\.?a\.?p|as soon as (?:possible|poss|u can|you can|ye can|may be)|(?:the )?(?:soonest|earliest)(?: (?:possible|available|you (?:have|can|got)|slot|appointment|time|date|one|availability))*"
      r"|(?:the )?(?:first|next) (?:available|free|possible|opening)(?: (?:slot|appointment|time|day|one))?|right away|straight away|immediately|at once|whenever (?:is|you(?:'re| are)) next free|any earliest)\b", "asap"),
-    (r"\b(?:any ?time(?: at all)?|anytime|any (?:old )?(?:day|date|slot|time)(?: at all)?|whenever(?: (?:suits|works|you (?:can|like|want)|is (?:good|fine|ok)))*|wheneva|no preferences?|not fussed|not bothered|not picky|"
+    (r"\b(?:any ?time(?: at all)?|anytime|any (?:old |oul )?(?:day|date|slot|time|hour)(?: at all)?|every ?day|each day|day no matter|whenever(?: (?:suits|works|you (?:can|like|want)|is (?:good|fine|ok)))*|wheneva|no preferences?|not fussed|not bothered|not picky|"
      r"(?:i )?(?:do not|don'?t|dont|dnt) (?:really )?(?:mind|care)(?: (?:when|what day|which day|what time))?|(?:it )?(?:does not|doesn'?t|doesnt) matter(?: (?:when|what day|which day|what time))?|(?:i'?m |i am )?(?:very |totally |completely |quite )?flexible|"
      r"(?:i'?m |i am )?easy(?: either way)?|you (?:choose|pick|decide)|up to you|all days? (?:are |is )?(?:ok|fine|good)|(?:i'?m |i am )?free all (?:day|week))\b", "anytime"),
     # parts of the day
@@ -157,14 +187,15 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (r"\b(?:morn|mornin'?|morning|mornng|moring|mornigs?|morning time)\b", "morning"),
     (r"\bmid ?-?day\b|\bnoon\b", "noon"),
     (r"\bth(?:is|e) (?=(?:early|mid|late)?(?:morning|afternoon|evening)\b)(?<=this )", "today "),
-    (r"\b(?:and |so |or |any ?time )?(?:after|before) (?:that|then|this)\b(?= )(?! (?:week|month|date|day))", " "),
+    (r"\b(?:and |or |any ?time )?(after|before) (?:that|then)\b(?! (?:week|month|date|day))|\b(?:there)?(after)wards?\b|\bthere(after)\b", lambda m: f" {m[1] or 'after'}that "),
     (r"\b(?:\d+|two|three|four|both|a couple) (?:people|persons?|of us|kids?|children|adults?|ladies|girls|friends|marks|areas?)\b|\b(?:i'?m|i am|aged?|she'?s|he'?s) \d\d\b(?! ?(?:-|to|or|th|st|nd|rd|[ap]m|:))|\b\d+ ?(?:yrs?|years?)[ -]?olds?\b|\b\d+ ?yo\b",
      " "),
     # bounds
+    (r"\b(?:not|nothing|never) (?:till?|until|before) after\b", "after"),
     (r"\b(?:not|nothing|never|no|isn'?t|none|but not|anything but) (?:(?:any )?(?:earlier|sooner) than|(?:un)?till?|before)\b|\bearliest(?: i can (?:do|make))? (?:is|would be)\b|\bcan'?t (?:do|make|be)(?: it| anything| there)? (?:before|until|till|earlier than)\b", "notbefore"),
     (r"\b(?:not|nothing|never|no|none) (?:(?:any )?(?:later than|after|past|beyond))\b|\blatest(?: i can (?:do|make))? (?:is|would be)\b|\bcan'?t (?:do|make|be)(?: it| anything| there)? (?:after|past|later than)\b", "notafter"),
     (r"\b(?:at|by) the (?:very )?latest\b|\bat latest\b|\b(?:or|and) (?:earlier|sooner|before)(?: than that)?(?=$|[\s,.!]*$| (?:please|pls|plz))", "orearlier"),
-    (r"\b(?:on ?-?wards?|or (?:any ?time )?(?:later|after)(?: (?:that|than that|is (?:fine|ok|good)))?|and (?:later|after|beyond)(?=$|[\s,.!]*$| (?:please|pls|plz))|at the (?:very )?earliest|at earliest)\b", "onwards"),
+    (r"\b(?:on ?-?wards?|or (?:any ?time )?(?:later|after)(?: (?:that|than that|is (?:fine|ok|good)))?(?=$|[\s,.!?;]*$|[,.!?;]| (?:please|pls|plz|on|any|if|and|next|this|would|works?))|and (?:later|after|beyond)(?=$|[\s,.!]*$| (?:please|pls|plz))|at the (?:very )?earliest|at earliest)\b", "onwards"),
     (r"\b(?:any ?time )?(?:later than|past|aftr|afta|aftr|aftre)\b(?= )(?! (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\d))", "after"),
     (r"\b(?:later than|aftr|afta|aftre)\b", "after"),
     (r"\b(?:earlier than|b4|befor|bfore|sooner than|prior to|ahead of)\b", "before"),
@@ -185,7 +216,7 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (r"\bnext week (?:or|and) (?:the )?(?:week after(?: that)?|one after(?: that)?|following(?: week)?|week after next)\b", "nextandafterweek"),
     (r"@", " at "),
     (r"\bfort ?-?nights?\b|\bfortnite\b", "fortnight"),
-    (r"\bweek (?:beginning|commencing|starting|of|from)(?: the)?\b(?! now)|\bw/c\b|\bw/b\b|\bwc\b(?= )", "weekof"),
+    (r"(?<!\ba )\bweek (?:beginning|commencing|starting|of|from)(?: the)?\b(?! now)|\bw/c\b|\bw/b\b|\bwc\b(?= )", "weekof"),
     (r"\b(?:the )?week after next\b|\bnext next week\b|\b(?:in )?2 weeks(?:'|s)? time\b(?=\bnever)", "weekafternext"),
     (r"\bnot (?:this|the coming) week (?:but )?the (?:next|one after|week after)\b", "weekafternext"),
     (r"\b(?:the )?week after that\b|\b(?:the )?following week\b|\bupper week\b|\bthe week after\b(?! (?:the|next))", "weeklater"),
@@ -196,17 +227,19 @@ _PHRASES: List[Tuple[str, Union[str, Callable[["re.Match[str]"], str]]]] = [
     (r"\bearly(?: in)?\b(?= (?:the |this |next |week|month|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))", "earlyof"),
     (r"\blate(?:r)?(?: in)?\b(?= (?:the |this |next |week|month|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))", "lateof"),
     (r"\b(?:the )?rest of\b", "restof"),
-    (r"\b(?:this )?coming\b|\bthis upcoming\b|\bupcoming\b|\bdis\b|\bths\b", "this"),
+    (r"\b(?:this )?(?:up)?comin[g']?\b(?= (?:mon|tue|wed|thu|fri|sat|sun|week|month|year|day))|\bdis\b|\bths\b", "this"),
     # what must not match
     (r"\bno (?:problem|probs?|worries|rush|hurry|idea|thanks?|thank you|doubt|need|trouble|bother|car|fuss|pressure|stress|panic|luck)\b|\bnot sure\b|\bwhy not\b|\bdont know\b|\bdon'?t know\b|\bif not\b|\bnot (?:too|so) bad\b|\bcan'?t wait\b", " "),
     (r"\bi (?:do not|don'?t|dont) work (?:on )?(?=\w)|\bi'?m (?:not working|off work)(?: on)?|\bmy days? off (?:is|are)\b|\bnot at work(?: on)?\b", " free "),
-    (r"\b(?:but not|except(?: for)?|excluding|excl|apart from|aside from|other than|besides|bar(?:ring)?|save for|anything but|any but|avoid(?:ing)?|without|just not|only not)\b", "not"),
+    (r"\b(?:but not|except(?:ing)?(?: for)?|save(?: for)?(?= (?:on )?(?:the )?(?:mon|tue|wed|thu|fri|sat|sun|morn|after|even))|excluding|excl|apart from|aside from|other than|besides|bar(?:ring)?|save for|anything but|any but|avoid(?:ing)?|without|just not|only not)\b", "not"),
     (r"\b(?:i )?(?:can ?'?not|can'?t|cant|cannae|couldn'?t|could not|wo ?n'?t|will not|dont|don'?t|do not|doesn'?t|does not|unable to|not able to|not free|not available|never|nae|neither|unavailable)"
      r"(?: (?:really |be able to )?(?:do|make(?: it)?|manage|come(?: in)?|be there|want|work|attend|like|free|available))?(?: on| at| in| for)?\b", "not"),
     (r"\b(?:i(?:'m| am|ve| have)? )?(?:busy|away|on holiday|on leave|abroad|working|at work|travelling|out of town|tied up|booked up|i work)\b(?: on| in| from| for)?|\bi work(?: on)?\b", "away"),
     (r"\b(?:is|are|'s|was|would be|will be|r) (?:not|no|a no|out|bad|impossible|difficult|tricky|hard|off|awful|terrible|rubbish|a nightmare)"
      r"(?: (?:good|great|possible|use|go|ok|fine|ideal|for me|an option|really))*\b|\b(?:no good|no use|out of the question)\b", "bad"),
     (r"\bnah\b|\bnope\b", " "),
+    (r"\bi'?m off(?= ?(?:$|[,.!?;]))|\bi am\b|\bi'?m\b(?! \d)", " im "),
+    (r"\b(?:cos|coz|cus|cuz|'cause|'cos|bcos|bcoz|bc|due to|owing to)\b", "because"),
 ]  # fmt: skip
 PHRASES = [(re.compile(pattern, re.I), replacement) for pattern, replacement in _PHRASES]
 
@@ -252,12 +285,21 @@ def _slips(typed: str, meant: str, most: int) -> bool:
     return rows[-1][-1] <= most
 
 
+def _ordinal(tens: str, ones: str) -> str:
+    number = {"twenty": 20, "thirty": 30}[tens] + ORDINALS[ones]
+    return f"{number}th" if number <= 31 else " odd "
+
+
 def clean(text: str) -> str:
     """Lower case, one kind of apostrophe, no accents on Latin letters, phrases of one meaning in one form."""
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     text = re.sub(r"[’‘`´]", "'", text).lower()
     for pattern, replacement in PHRASES:
-        text = pattern.sub(replacement, text)
+        if isinstance(replacement, str) and replacement.isalpha():
+            text = pattern.sub(lambda m, word=replacement: f" {word}" + ("" if m.string[m.end() : m.end() + 1] in ("", "'") else " "), text)  # type: ignore[misc]
+        else:
+            text = pattern.sub(replacement, text)
+        text = re.sub(r" {2,}", " ", text)  # a word of ours never runs into its neighbour ("today's no good")
     return text
 
 
@@ -375,7 +417,7 @@ def _counts(word: str, before: str, after: str, found: List[str]) -> bool:
     if word in ("march", "mar"):
         acts = before in _ACTS_BEFORE or after in _ACTS_AFTER
         return bool(before in _BEFORE_MAY or _DAY_NUMBER.match(before) or _DAY_NUMBER.match(after) or not acts)
-    if word == "sat" and after in _ACTS_AFTER:
+    if word == "sat" and after in _ACTS_AFTER and before not in ("any", "every", "each", "next", "a", "on"):
         return False
     if word == "wed" and after in _WE_WOULD:
         return False
@@ -407,6 +449,10 @@ def _compose(found: List[str]) -> List[str]:
     """Clocks in words ("half past N6", "N3 N30") and two-word ordinals ("N20 O1") become one symbol."""
     line = " ".join(found)
     line = re.sub(r"(?<![^ ])N(20|30) O([1-9])(?= |$)", lambda m: f"O{int(m[1]) + int(m[2])}", line)
+    line = re.sub(r"(?<![^ ])noon(?= |$)", "T720", line)
+    line = re.sub(r"(?<![^ ])([WP]\d)(?= [WP]\d(?: |$))", r"\1 ,", line)  # "mon wed fri" is a list
+    # "any tuesday or thursday" is every one of both
+    line = re.sub(r"(?:any|every|each) W\d(?: (?:,|or|and|, or|, and) W\d)+(?= |$)", lambda m: re.sub(r"W(?=\d)", "P", m[0]), line)
     for pattern, rule in CLOCKS:
 
         def clock(match: "re.Match[str]", rule: str = rule) -> str:
@@ -419,14 +465,49 @@ def _compose(found: List[str]) -> List[str]:
     return line.split()
 
 
-# Words that say nothing about when; many others in a message mean that it tells a story.
+# Left unread they change what a time means, whatever stands beside them: a wish with one of these over is asked back.
+_CARRIERS = set(
+    """
+    not no nor never neither none nothing nobody nowhere hardly barely scarcely rarely seldom sometimes without save except excepting bar unless until till
+    than less more fewer most least later latest earlier earliest sooner soonest longer early late lately over under within beyond past prior previous previously preceding
+    following subsequent last next this same other another every each alternate alternating fortnightly weekly monthly daily once twice thrice
+    if depends depending provided providing assuming suppose supposing whether otherwise else while whilst during meanwhile case
+    after afterwards thereafter before beforehand ago since from by between onwards onward hence forward yesterday ish recently already yet still
+    off out away busy booked holiday holidays leave shift shifts shiftwork abroad commute schoolrun conditional thistime travelling traveling flying fly home gone back
+    start starts started starting finish finishes finished finishing end ends ended ending begin begins close closes closed closing shut open opens lunch dinner tea supper
+    brunch breakfast teatime bedtime elevenses term exam exams half quarter third hour hours hr hrs min mins minute minutes second seconds dusk dawn dark light sunrise sunset
+    am pm oclock bad midof mid around approximately few several couple pair dozen hundred thousand zero nought single double
+    week weeks fortnight month months year years weeklater latterly spring summer autumn winter fall bank public born had was were missed cancelled
+    birthday wedding payday christmas xmas easter eid diwali ramadan holi halfterm thanksgiving advent lent passover hanukkah halloween samhain carnival pregnant due sat married
+    pin code postcode number tomorrowed age aged""".split()
+)
+_CARRYING = re.compile(
+    r".*\d|(?:is|are|was|were|do|does|did|has|have|had|ca|wo|could|would|should|must|need|ai|might|shall|sha|can)n'?t$|.*(?:teen|teenth|tieth)$"
+    r"|.+(?:days?|nights?|noons?|times?|tide|hours?|weeks?|months?|years?|mornings?|evenings?|clock|terms?)(?:'s)?$|(?:day|night|hour|week|month|year|morning|evening|noon|mid).+"
+)
+
+
+def carries(word: str) -> bool:
+    """Whether a word nobody read could bear on when: a number, a negation, a comparison, a condition, an absence, a word of clock or calendar."""
+    return word in _CARRIERS or (word not in FILLER and bool(_CARRYING.match(word)))
+
+
+# Words that say nothing about when, wherever they stand; in a clause that names a time any other word is asked about.
 FILLER = set(
     """a all also am an and any appointment appointments appt are around as at available availability be been best better biko booking book bring but can chance
-    change changed clinic come comfortable coming consult consultation convenience convenient cool could date dates day days dear did do doctor does doing done each
+    change clinic come comfortable coming consult consultation convenience convenient cool could date dates day days dear did do doctor does doing done each
     easiest either fine fit fix for free generally get give go going good got great guys have hello hen here hey hi hiya hopefully how hun i i'd i'll i'm i've id ideal ideally if
     ill im in instead is it it'd it's its itself ivejust just kind kindly lad lads let lets like little looking lot love ma'am made make makes mate may maybe me mean meant
-    mine mostly move much my need nice now nurse of ok okay on one only open opening or our pencil perfect perhaps pet please pls plz pop possible possibly prefer
+    mine mostly move much my need nice now nurse of ok okay on one only open openings or our pencil perfect perhaps pet please pls plz pop possible possibly prefer
     preferable preferably preferred probably put quick really reserve say schedule see sir slot slots so some somewhere something sort sorry spot squeeze start stick suit suits
-    super sure tea team thank thanks that that's thats the them then there these thing think time times to u ur us usually very visit wan want wanna we well what what's
-    whats when which who will with wo work works would ya yeah yep yes you your yous youse feasible alright er um erm hmm o oh wee both bit place actually mid""".split()
+    super sure team thank thanks that that's thats the them then there these thing think time times to u ur us usually very visit wan want wanna we well what what's
+    whats when which who will with wo work works would ya yeah yep yes you your yous youse feasible alright er um erm hmm o oh wee both bit place
+    a actually anything ask asking awesome aye abeg abi biko cheers come customer dey em em' excellent fabulous fab fantastic grand grateful great greetings haha happily hun huni lol lovely lush love madam ma
+    na nah naturally obviously och oh oo oops positively pretty prompt promptly reckon regards really sha shall sharp should simply smashing sound splendid sure sweet thanx thx ta
+    though through truly uh um uhm whatever whichever wonderful ye y'all yall yous yea yay you've youve u've i've ive i'd id yours sincerely faithfully mr mrs miss ms dr nurse therapist
+    treatment treatments session sessions microneedling needling dermaroller skin stretch mark marks scar scars consult check assessment review followup area areas
+    thigh thighs tummy stomach belly hip hips bum bottom breasts breast chest arm arms leg legs knee knees calf calves shoulder shoulders flanks buttocks handles
+    been wondering hoping hope help able ask down earliestplease best suited nicely handy handiest happy ideally preference choice prepone postpone rebook
+    reschedule rather arrange pop swing cheers haha x xx xxx gracias salaam namaste doctor's thatd that'd that'll thatll itd it'd it'll would'a guess suppose'd maybe's altogether always
+    mustbe mind deffo definitely defo def defs person ah poss literally mibbe mebbe put twould down""".split()
 )

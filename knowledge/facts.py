@@ -46,6 +46,19 @@ def open_now(clinic: Mapping[str, Any], now: Optional[dt.datetime] = None) -> st
     return "We have no opening hours on record; please write to us."
 
 
+def open_hours(clinic: Mapping[str, Any], now: dt.datetime, days: int = 120) -> List[Tuple[dt.datetime, dt.datetime]]:
+    """When the clinic is open from `now` (aware) on, in order, as (start, end) on its clock without a zone."""
+    here = now.astimezone(ZoneInfo(clinic["clinic"]["time_zone"])).replace(tzinfo=None)
+    closed = closed_days(clinic)
+    found = []
+    for day in (here.date() + dt.timedelta(days=n) for n in range(days)):
+        for start, end in _spans(clinic, day.weekday()) if day not in closed else ():
+            opens, closes = dt.datetime.combine(day, start), dt.datetime.combine(day, end)
+            if closes > here:
+                found.append((max(opens, here.replace(second=0, microsecond=0)), closes))
+    return found
+
+
 def _money(clinic: Mapping[str, Any], amount: float) -> str:
     return "free of charge" if not amount else f"{clinic['prices']['currency']}{amount:,.2f}".replace(".00", "")
 

@@ -1,6 +1,7 @@
 """The booking desk, message by message: the state machine with its real effects on strict records, without a trained model."""
 
 import datetime as dt
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from tests.actions.clinic_records import FakeRecords, json_safe
 
 NOW = dt.datetime(2026, 3, 25, 11, tzinfo=ZoneInfo("Europe/London"))  # a Wednesday; the clocks change on Sunday
 INTENTS = {"yes": "affirm", "no": "deny"}
+GLUED = re.compile(r"[a-z0-9)][.!?:;,][A-Z“]|(?<=\S)  +\S|\S [.,;:!?](?:\s|$)|[a-z]\.\.(?!\.)|\{\w+\}")
 
 
 class Desk:
@@ -56,6 +58,8 @@ class Desk:
             messages += step.messages
         assert step.effect is None
         assert messages, f"silence after {text!r}"
+        for message in messages:
+            assert not GLUED.search(message.text), f"two sentences run together, or a gap: {message.text!r}"
         self.state = json_safe(step.state) if step.state else None
         self.open = not step.done and booking.waiting(self.state)
         self.buttons = [title for message in messages for title, _ in message.buttons]
@@ -677,3 +681,217 @@ async def test_a_person_is_called_from_within_a_booking_which_goes_on(desk: Desk
     said = await desk.say("can i speak to a human", "request_human")
     assert "I have told our team" in said and desk.open and len(desk.records.handoffs) == 1
     assert "I have told our team" not in await desk.say("i want a human", "request_human")
+
+
+async def test_a_late_cancellation_is_one_clean_text(desk: Desk) -> None:
+    await desk.booked()
+    desk.records.now = dt.datetime(2026, 4, 1, 12, tzinfo=ZoneInfo("Europe/London"))
+    said = await desk.say("cancel my appointment", "cancel_booking")
+    assert "less than 48 hours away" in said and "deposit.\nDo you want to cancel this appointment?" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "nearest"),
+    [
+        ("ring me sunday at 11pm", "Monday 30 March 2026, from 09:00"),
+        ("call me back tomorrow at 9pm", "Friday 27 March 2026, from 09:00"),
+        ("phone me on saturday at 4pm", "Monday 30 March 2026, from 09:00"),
+        ("call me on sundays please", "Monday 30 March 2026, from 09:00"),
+    ],
+)
+async def test_a_call_outside_opening_hours_is_told_and_moved_to_the_nearest(desk: Desk, words: str, nearest: str) -> None:
+    said = await desk.say(words, "request_human")
+    assert "We are closed then" in said and "Monday to Tuesday 09:00–18:00" in said and "Sunday closed" in said
+    assert nearest in said
+    await desk.say("yes")
+    await desk.say("Ada")
+    said = await desk.say("07400 123456")
+    assert f"We call you: {nearest}" in said
+    said = await desk.say("no, make it tuesday at 10 instead")
+    assert "We call you: Tuesday 31 March, at 10:00" in said and "closed" not in said
+    said = await desk.say("no wait make it 11")
+    assert "We call you: Tuesday 31 March, at 11:00" in said
+
+
+async def test_a_call_time_that_is_asked_for_is_held_against_the_opening_hours(desk: Desk) -> None:
+    await desk.say("please call me back", "request_human")
+    await desk.say("yes")
+    await desk.say("Ada")
+    await desk.say("07400 123456")
+    said = await desk.say("sunday at 11pm")
+    assert "We are closed then" in said and "We call you: Monday 30 March 2026, from 09:00" in said
+
+
+async def test_an_appointment_outside_opening_hours_names_the_day_of_what_is_near(desk: Desk) -> None:
+    await desk.say("I want to book", "book_consultation")
+    said = await desk.say("sunday")
+    assert "We are closed then" in said and "nearest free times on Monday 30 March 2026" in said
+    said = await desk.say("thursday 2 april at 11pm")
+    assert "We are closed then" in said and "nearest free times on Thursday 2 April 2026" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "heard"),
+    [
+        ("ok that was nothing im fine. can i book thurs 2 april after 5", "on Thursday 2 April 2026"),
+        ("sorry, i was panicking! it is gone. book me in for thursday 2 april after 5", "on Thursday 2 April 2026"),
+        ("does it hurt and can i book for next week", "Monday 30 March to Sunday 5 April"),
+        ("hi im Ann, 07700 900123, any chance of a saturday morning for my thighs?", "Saturdays, before 12:00"),
+        ("hey can i book weds 1 april at 2pm im Ann 07700 900123 its for my thighs", "Wednesday 1 April 2026, 14:00"),
+        ("my neighbours cat had kittens in march which was odd but book me in on some tuesday", "If you named a time, I could not read it for certain"),
+    ],
+)
+async def test_what_the_first_message_brings_is_kept(desk: Desk, words: str, heard: str) -> None:
+    thighs = [{"entity": "body_area", "value": "thighs", "text": "thighs"}] if "thighs" in words else []
+    said = await desk.say(words, "book_consultation", thighs)
+    assert heard in said
+    assert desk.state is not None
+    person = desk.state["person"]
+    assert (person.get("name"), person.get("area")) == (("Ann", "thighs") if thighs else (None, None))
+    assert ("phone" in person) == bool(thighs)
+
+
+async def test_a_condition_in_the_first_sentence_is_no_small_talk(desk: Desk) -> None:
+    said = await desk.say("it depends on the sitter. can i book thursday 2 april", "book_consultation")
+    assert "could not read it for certain" in said
+
+
+@pytest.mark.parametrize("words", ["the second one", "2", "two", "option b", "number 2", "the 2nd option please", "B"])
+async def test_buttons_can_be_named_by_their_place(desk: Desk, words: str) -> None:
+    await desk.until_confirm()  # ways to be contacted: a call, a text message, an e-mail
+    await desk.say("no", "deny")
+    assert desk.state is not None
+    await desk.say("change how you contact me")
+    assert desk.state["asked"] == "contact_by"
+    assert "Contact by: text message" in await desk.say(words)
+
+
+@pytest.mark.parametrize(("words", "by"), [("the first", "phone call"), ("last one", "e-mail"), ("either", "phone call"), ("the latter", "e-mail")])
+async def test_first_last_and_either(desk: Desk, words: str, by: str) -> None:
+    await desk.until_confirm()
+    await desk.say("no", "deny")
+    await desk.say("change how you contact me")
+    assert f"Contact by: {by}" in await desk.say(words)
+
+
+async def test_a_place_works_for_every_question_with_buttons(desk: Desk) -> None:
+    await desk.say("I want to book", "book_consultation")
+    said = await desk.say("the 2nd")
+    assert "Thursday 2 April 2026" in said  # a date, not the second button
+    await desk.say("option b")
+    assert desk.state is not None and desk.state["asked"] == "slot"
+    said = await desk.say("whichever")
+    assert "I keep it for you" in said
+    said = await desk.say("the first one")
+    assert "What name" in said
+    await desk.say("Ada")
+    await desk.say("07400 123456")
+    await desk.say("skip")
+    await desk.say("the first one")
+    said = await desk.say("hips")
+    assert "Shall I book it?" in said
+    said = await desk.say("2")
+    assert "What shall I change?" in said
+    said = await desk.say("the first")
+    assert "Which" in said
+
+
+HESITATIONS = ["aaah i dont know", "hmm let me think", "not sure", "idk", "let me check my diary"]
+
+
+@pytest.mark.parametrize("words", HESITATIONS)
+async def test_hesitation_is_helped_at_every_question(desk: Desk, words: str) -> None:
+    asked = set()
+    await desk.say("I want to book", "book_consultation")
+    for answer in ["thursday 2 april", "morning", "10:30", "yes", "Ada", "07400 123456", "ada@example.com", "text", "hips", ""]:
+        assert desk.state is not None
+        before, question = desk.state["fails"], desk.state["asked"]
+        said = await desk.say(words, "report_emergency" if words == "aaah i dont know" else "inform")
+        assert said.startswith("No hurry.") and "999" not in said
+        assert (desk.state["fails"], desk.state["asked"]) == (before, question)
+        assert "Call me back" in desk.buttons and ("Skip" in desk.buttons) == (question in booking.SKIPPABLE)
+        asked.add(question)
+        if answer:
+            await desk.say(answer)
+    assert {"day", "slot", "consent", "name", "phone", "email", "contact_by", "area", "confirm"} <= asked
+
+
+@pytest.mark.parametrize("words", ["sure", "no", "oh", "one", "i dont know if i can breathe", "Noah", "wait i meant friday", "not sure that is safe"])
+def test_no_hesitation(words: str) -> None:
+    assert not booking_words.hesitates(words)
+
+
+async def test_only_the_hour_is_put_right(desk: Desk) -> None:
+    await desk.until_confirm()
+    said = await desk.say("no wait make it 3")
+    assert "Thursday 2 April 2026, 15:00" in said and "Shall I book it?" in said
+    said = await desk.say("yes but can we do 4 instead")
+    assert "Thursday 2 April 2026, 16:00" in said and "Booked" not in said
+    said = await desk.say("can we make it half past")
+    assert "16:00" in said  # what is not clear takes nothing away
+    assert "Booked" in await desk.say("yes")
+
+
+async def test_whom_it_is_for_is_put_right(desk: Desk) -> None:
+    await desk.until_confirm()
+    said = await desk.say("actually its for my sister")
+    assert "What name" in said
+    said = await desk.say("Beth")
+    assert "Name: Beth" in said and "Thursday 2 April 2026, 10:30" in said and "Shall I book it?" in said
+
+
+async def test_friday_beside_a_time_of_another_week_is_asked(desk: Desk) -> None:
+    await desk.until_confirm()
+    said = await desk.say("yes but make it friday")
+    assert "Friday 27 March 2026 or Friday 3 April 2026?" in said and "Booked" not in said
+    said = await desk.say("the second one")
+    assert "Friday 3 April 2026, 10:30" in said and "Shall I book it?" in said
+
+
+async def test_digits_and_marks_that_are_spoken(desk: Desk) -> None:
+    await desk.say("I want to book thursday 2 april at 10:30", "book_consultation")
+    await desk.say("yes")
+    await desk.say("Ada")
+    await desk.say("oh seven four double zero, one two three four five six")
+    await desk.say("ada dot lee at example dot com")
+    await desk.say("text")
+    said = await desk.say("hips")
+    assert "Phone: 07400 123456" in said and "E-mail: ada.lee@example.com" in said
+
+
+async def test_everything_in_one_message(desk: Desk) -> None:
+    said = await desk.say("hi, Mary Okafor here, 07400123456, mary@example.org, want a consultation thursday 2 april at 3pm pls text me", "book_consultation")
+    assert "Thursday 2 April 2026, 15:00" in said
+    await desk.say("yes")
+    said = await desk.say("hips")
+    assert "Name: Mary Okafor" in said and "Contact by: text message" in said and "mary@example.org" in said
+
+
+async def test_no_is_no_for_what_can_be_left_out_and_no_name_is_a_yes(desk: Desk) -> None:
+    await desk.say("I want to book thursday 2 april at 10:30", "book_consultation")
+    await desk.say("yes")
+    said = await desk.say("yes please book", "affirm")
+    assert "What name" in said
+    await desk.say("Ada")
+    await desk.say("07400 123456")
+    said = await desk.say("no email sorry")
+    assert "contact you" in said
+    await desk.say("text")
+    said = await desk.say("no", "deny")
+    assert "Shall I book it?" in said and "E-mail" not in said
+    said = await desk.say("no, wrong name, its Adah")
+    assert "Name: Adah" in said
+
+
+async def test_after_an_alarm_the_new_wish_holds(desk: Desk) -> None:
+    await desk.say("book thursday 2 april at 2", "book_consultation")
+    await desk.say("my arm is numb and i cant breathe", "report_emergency")
+    said = await desk.say("false alarm, all good now. is thursday 2 april after 5 still possible? im Jo, 07400 123456")
+    assert "on Thursday 2 April 2026" in said and "17:00" in desk.buttons
+    assert desk.state is not None and desk.state["person"] == {"name": "Jo", "phone": "07400 123456"}
+
+
+async def test_a_lost_reference_is_not_the_end(desk: Desk) -> None:
+    await desk.say("when is my appointment", "check_booking")
+    said = await desk.say("dont have it", "skip")
+    assert "our team can look it up" in said and "Call me back" in desk.buttons

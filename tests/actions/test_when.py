@@ -98,6 +98,28 @@ weekends only | weekends
 asap | the earliest time
 whenever suits | any time
 this evening after 6 | Thursday 26 March, from 18:00
+monday's a public holiday so tuesday | Tuesday 31 March
+im off to a wedding on the 3rd, so the 4th or 5th | Saturday 4 April or Sunday 5 April
+i finish at 8am so at 9 any weekday | weekdays, at 09:00
+tuesday is no use to me, nor friday | any time; not Tuesdays or Fridays
+it has to be before the 6th or after the 10th | Thursday 26 March to Sunday 5 April or from Saturday 11 April on
+anything but a monday, and not before noon | from 12:00; not Mondays
+today's no good, neither is tomorrow | any time; not Thursday 26 March or Friday 27 March
+sat 28th, no wait thats my long day, tues 31st | Tuesday 31 March
+thursday 2 april at half five, no sorry make that half six | Thursday 2 April, at 18:30
+monday, actually tuesday | Tuesday 31 March
+the twenty-first, or failing that the twenty-third | Tuesday 21 April or Thursday 23 April
+in the second half of april | Thursday 16 April to Thursday 30 April
+between eleven and noon on monday | Monday 30 March, between 11:00 and 12:00
+half past four this evening | Thursday 26 March, at 16:30
+next week, tuesday after 3 | Tuesday 31 March, from 15:00
+any sat in april apart from the 11th | Saturdays, Wednesday 1 April to Thursday 30 April; not Saturday 11 April
+any day mon-wed at 4 | Mondays, Tuesdays or Wednesdays, at 16:00
+mon weds fri after 4 | Monday 30 March, Wednesday 1 April or Friday 27 March, from 16:00
+any tuesday or thursday | Tuesdays or Thursdays
+tuesday, no? | Tuesday 31 March
+tuesday at 3 if you have it | Tuesday 31 March, at 15:00
+tuesday or wednesday but not before 3 because of the school run | Tuesday 31 March or Wednesday 1 April, from 15:00
 """
 
 ASKED_BACK = """
@@ -126,11 +148,24 @@ weekday mornings after the school run
 any day but friday next week
 wed through fri
 just off night shift, any evening
-monday's a public holiday so tuesday
 april from reception said to write here
 my number ends 0930
 thursday or so the week after
 1:30am on sunday 29 march
+tuesday, less than an hour after five
+rota isnt out til the 1st, can i let you know
+i am at my daughters until the 9th; thereafter i am free
+y'all open at 7am? i could do 7 any day
+midday-ish or teatime
+im in spain til the 9th so friday
+monday, no tuesday
+thursday at 5 no wait friday
+my momma can watch em wednesdays
+tuesday if the sitter can
+hardly ever on a tuesday
+tuesday barring a miracle
+at 3 on tuesday or thereabouts but later in winter
+tuesday, though it need not be a tuesday
 """
 
 NOTHING = """

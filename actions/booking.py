@@ -33,6 +33,7 @@ TASKS = {
 FOR_EVERYBODY = ("complaint", "erasure")  # of any age
 LONGEST_AREA = 60
 MOST_FAILS = 2
+ABOUT_TIMES = ("ask_waiting_time", "ask_opening_hours")
 BARE = {"inform", "nlu_fallback", "out_of_scope"}
 DOUBTFUL = 0.5  # a question that is less sure than this gives way to a plain wish to be called
 BY_BUTTON = ("consent", "contact_by", "confirm", "change", "sure", "erase", "retry", "back")
@@ -133,10 +134,13 @@ def opens(parse: Mapping[str, Any], knowledge: Knowledge, now: dt.datetime) -> b
     if text.startswith("/") or not safe or intents & {*TASKS, *STOPS_ALONE}:
         return False
     calls = bool(booking_words.CALL_BACK.search(text)) and (doubtful or intents <= BARE)
-    if not calls and not (booking_words.BOOK.search(text) and intents <= BARE):
+    books = bool(booking_words.BOOK.search(text))
+    if not calls and not (books and intents <= {*BARE, *ABOUT_TIMES, *answers.COURTESY}):
         return False
     desk = _Desk(None, parse, Memory(), knowledge, now)
     found = desk._wish()
+    if not calls and not intents <= BARE:  # "how soon could I come on a Saturday?" asks; only a day that is named is a booking
+        return isinstance(found, Wish) and any(o.dates for o in found.options)
     return isinstance(found, (Wish, Unclear)) and not (isinstance(found, Wish) and found.free)
 
 
@@ -236,7 +240,9 @@ class _Desk:
             self.ask("erase", [self.button("erase"), self.button("ask_team"), self.button("no")])
             return self.out()
         if not answered and not (task == "callback" and "request_human" not in self.intents):
-            self._reply([i for i in self.intents if i in self.knowledge.answers and i not in NO_QUESTION])
+            dated = opens(self.parse, self.knowledge, self.now)  # then what was taken for a question about times is the wish itself
+            others = [i for i in self.intents if i in self.knowledge.answers and i not in NO_QUESTION]
+            self._reply([i for i in others if not (dated and i in ABOUT_TIMES)])
         self._collect()
         if task == "book":
             self._prefer()

@@ -26,6 +26,10 @@ STARTS = {
 }
 
 
+def now() -> dt.datetime:
+    return dt.datetime.now(tz=dt.timezone.utc)
+
+
 def say(dispatcher: CollectingDispatcher, message: Message) -> None:
     """Send a bubble that the output guard lets out; what the widget needs beside the text travels as `custom`."""
     message = output_guard.let_out(message, LIBRARY.get().facts)
@@ -118,7 +122,7 @@ class ActionAnswer(ClinicAction):
         return "action_answer"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
-        if booking.opens(tracker.latest_message, LIBRARY.get(), dt.datetime.now(tz=dt.timezone.utc)):
+        if booking.opens(tracker.latest_message, LIBRARY.get(), now()):
             return [FollowupAction("booking_form")]
         memory = Memory.from_slot(tracker.get_slot(SLOT))
         knowledge, check = LIBRARY.get(), tracker.get_slot(screening.SLOT)
@@ -180,7 +184,7 @@ class ActionClarify(ClinicAction):
         return "action_clarify"
 
     async def act(self, dispatcher: CollectingDispatcher, tracker: Tracker) -> List[EventType]:
-        if booking.opens(tracker.latest_message, LIBRARY.get(), dt.datetime.now(tz=dt.timezone.utc)):
+        if booking.opens(tracker.latest_message, LIBRARY.get(), now()):
             return [FollowupAction("booking_form")]
         memory = Memory.from_slot(tracker.get_slot(SLOT))
         if conversation.points_back(tracker.latest_message, memory, LIBRARY.get()):

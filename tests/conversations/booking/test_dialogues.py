@@ -7,6 +7,7 @@ may happen: `later` (hours pass), `taken` (somebody else books the time that was
 """
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from actions import booking_form, records
+from actions import booking_form, dialogue, records
 from actions.booking import read_state
 
 pytestmark = pytest.mark.model
 HERE = Path(__file__).parent
+GLUED = re.compile(r"[a-z)][.!?;,][A-Z“]|\{\w+\}")
 LONDON = ZoneInfo("Europe/London")
 
 
@@ -39,6 +41,7 @@ class World:
         self.diary_down = self.records_down = False
         self.free_slots = records.free_slots
         monkeypatch.setattr(booking_form, "now", lambda: self.now)
+        monkeypatch.setattr(dialogue, "now", lambda: self.now)
         monkeypatch.setattr(records, "_now", lambda: self.now.astimezone(dt.timezone.utc))
         monkeypatch.setattr(records, "free_slots", self._free_slots)
         run = records._run
@@ -105,6 +108,7 @@ async def test_booking_dialogue(case: dict[str, Any], talk: Any, emptied: None, 
         said = "\n".join(r["text"] for r in replies if r.get("text"))
         where = f"after {step['user']!r} the assistant said:\n{said}"
         assert said, where
+        assert not GLUED.search(said), f"two sentences run together {where}"
         if "reference is" in said:
             reference = said.split("reference is ")[1][:9]
         for text in step.get("says", []):

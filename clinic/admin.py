@@ -408,9 +408,9 @@ class RequestAdmin(Records):
     readonly_fields = ("shown", "kind", "status", "due", "details_shown", "contact_shown", "booking", "created", "closed_at", "story")
     fields = readonly_fields
 
-    @admin.display(description="overdue", boolean=True)
-    def late(self, obj: models.Request) -> Optional[bool]:
-        return True if obj.status == "open" and obj.due < timezone.localdate() else None
+    @admin.display(description="overdue", empty_value="")
+    def late(self, obj: models.Request) -> str:
+        return "overdue" if obj.status == "open" and obj.due < timezone.localdate() else ""
 
     @admin.display(description="details")
     def details_shown(self, obj: models.Request) -> SafeString:
@@ -528,6 +528,7 @@ class StaffAdmin(UserAdmin):
     """Only a superuser may make others superusers or hand out single permissions."""
 
     actions = ("forget_second_factor",)
+    filter_horizontal = ()  # a plain list works by keyboard and is named; Django's two boxes are neither
 
     @admin.action(description="Take the second factor away (the phone is lost; make sure it is really they who ask)", permissions=["change"])
     def forget_second_factor(self, request: HttpRequest, chosen: QuerySet[User]) -> None:

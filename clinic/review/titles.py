@@ -16,6 +16,22 @@ CHANNELS = {
     "rest": "test",
     "cmdline": "terminal",
 }
+# What a message of the outbox is about, and to whom it goes.
+ABOUT = {
+    "booked": "appointment made",
+    "moved": "appointment moved",
+    "cancelled": "appointment cancelled",
+    "reminder_48": "reminder two days before",
+    "reminder_3": "reminder three hours before",
+    "handoff": "somebody wants a person",
+    "handoff_urgent": "somebody needs a person now",
+    "handoff_again": "somebody still waits for a person",
+    "undelivered": "a mail that did not arrive",
+    "pause": "the assistant is to be quiet",
+    "resume": "the assistant is to answer again",
+    "forgotten": "the assistant is to forget somebody",
+}
+TO = {"person": "the person", "clinic": "the clinic", "bot": "the assistant", "calendar": "the calendar"}
 OWN = {"nlu_fallback": "Not understood", "": "–"}
 
 
@@ -32,3 +48,11 @@ def intent(name: str) -> str:
 
 def channel(name: str) -> str:
     return CHANNELS.get(name, name or "unknown")
+
+
+def about(name: str) -> str:
+    return ABOUT.get(name) or name.replace("_", " ")
+
+
+def recipient(name: str) -> str:
+    return TO.get(name) or name

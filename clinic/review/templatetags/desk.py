@@ -13,6 +13,8 @@ from knowledge.practice import PRACTICE
 register = template.Library()
 register.filter("intent", titles.intent)
 register.filter("channel", titles.channel)
+register.filter("about", titles.about)
+register.filter("recipient", titles.recipient)
 
 
 @register.simple_tag

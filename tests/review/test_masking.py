@@ -106,6 +106,6 @@ def test_masking_again_changes_nothing() -> None:
 
 @pytest.mark.parametrize("piece", ["im ", "1 a", "a at ", "[", "name ", "9 9-", "A", "dot at ", "my sister ", "a.", "one "])
 def test_a_long_odd_message_is_masked_in_no_time(piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     mask(piece * (8000 // len(piece)))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

@@ -7,13 +7,11 @@ import resource
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
@@ -25,15 +23,6 @@ from tests.channels.fakes.twilio import ACCOUNT, PUBLIC, TOKEN
 from tests.channels.platforms import CHANNELS, House, words
 
 pytestmark = pytest.mark.model
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def own(parent: Any, tmp_path: Path) -> AsyncIterator[House]:
-    """A house that the test may torment."""
-    made = House(parent, tmp_path)
-    yield made
-    await made.close()
-    assert made.broken_rules() == []
 
 
 def answers(house: House, channel: str, person: str) -> int:

@@ -8,7 +8,6 @@ import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,15 +29,6 @@ MARK = "Ludmila Quetzalcoatl"  # a name that no log may hold
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def house(parent: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
     made = await House(parent, tmp_path_factory.mktemp("house")).open()
-    yield made
-    await made.close()
-    assert made.broken_rules() == []
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def own(parent: Any, tmp_path: Path) -> AsyncIterator[House]:
-    """A house that the test may torment."""
-    made = House(parent, tmp_path)
     yield made
     await made.close()
     assert made.broken_rules() == []

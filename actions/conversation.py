@@ -78,7 +78,7 @@ def _when_it_was(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge)
             if row.rule.wait is None and not any(case.rule.wait for case in row.cases):
                 return None
             memory.offered = ["start_screening", "ask_consultation", "request_human"]
-            memory.answered, memory.failures = [row.intent], 0
+            memory.answered, memory.failures, memory.last = [row.intent], 0, []  # the answer about being on it holds no longer
             over = Message(knowledge.screening["texts"]["mention_over"], answers.buttons(memory.offered, knowledge))
             return Turn([over], [row.intent], memory.offered, [])
         reason = reasons[0]

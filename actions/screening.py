@@ -585,6 +585,9 @@ class _Turn:
 
     def _reading(self) -> mentions.Reading:
         reading = mentions.read(self.parse, self.table, self._place())
+        meant = _MEANT_AGE.search(self.lower)
+        if reading.age is None and meant and self.state.stage == "closed":
+            return replace(reading, age=int(meant[1]))
         if reading.age is None and self.state.asked in ("summary", "change") and re.search(r"\bage\b|years? old", self.lower):
             return replace(reading, age=mentions.age_in(self.lower, True))
         return reading

@@ -418,6 +418,12 @@ class TestTheOfferToGoOn:
         closed = State(stage="closed").to_slot()
         assert screening.of_age_after_all(closed, {"text": text}, KNOWLEDGE)
 
+    def test_and_the_check_begins_anew(self) -> None:
+        person = Person().reaches("adult")
+        person.says("17", "inform")
+        assert person.slot["stage"] == "closed"
+        assert "Is that all right with you" in person.says("sorry i meant 27", "go_back")
+
     @pytest.mark.parametrize("text", ["sorry", "27 weeks", "i meant 17", "my sister is 27 weeks"])
     def test_nothing_else_does(self, text: str) -> None:
         assert not screening.of_age_after_all(State(stage="closed").to_slot(), {"text": text}, KNOWLEDGE)

@@ -64,7 +64,8 @@ class Speller:
         self._far = SymSpell(max_dictionary_edit_distance=2, prefix_length=7)
         for word, logprob in common.items():
             self._near.create_dictionary_entry(word, max(1, int(2.0 ** (30 + logprob))))
-        for word in self.trade:
+        # Sorted: among equals the first entry wins, and a set has another order in every process, which taught every training other words.
+        for word in sorted(self.trade):
             if len(word) >= 8:
                 self._far.create_dictionary_entry(word, 1000)
             if len(word) >= 4 and word not in common:

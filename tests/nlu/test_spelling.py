@@ -1,5 +1,8 @@
 """Slips of the finger are read as what was meant; words, names and medicines stay what they are."""
 
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -163,3 +166,17 @@ class TestSpeller:
     def test_a_pipe_without_words_says_so(self) -> None:
         with pytest.raises(RuntimeError, match=r"nlu\.pipeline"):
             SpellingPipe()(None)
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "3"])
+def test_every_process_corrects_alike(seed: str) -> None:
+    # The words of the trade come as a set, whose order differs from process to process: a training was never the same twice.
+    program = (
+        "from nlu.spelling import Speller\n"
+        "trade = {'keloid', 'keloids', 'epilated', 'epilator', 'epilates', 'moisturiser', 'moisturised', 'moisturises', 'isotretinoin', 'isotretinoins'}\n"
+        "speller = Speller({'the': -3.0}, trade, ())\n"
+        "print(*(speller.correct(w) for w in 'keloidss epilatef epilatod moisteriseo isotretenoim moisturisen'.split()))"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)  # noqa: S603 (our own program)
+    assert done.stdout == "keloids epilated epilator moisturised isotretinoin moisturised\n"

@@ -32,15 +32,16 @@ class Example(NamedTuple):
 
 
 def read(folder: Path) -> List[Tuple[str, str]]:
-    """(text, level) of the red-flag messages and of ordinary ones."""
+    """(text, level) of the red-flag messages and of ordinary ones, questions of ours and others', one or several in a message."""
     from nlu.safety import INTENTS
 
     levels = {intent: level for level, intent in INTENTS.items()}
     rows = []
-    for path in (*sorted(folder.glob("redflag*.jsonl")), folder / "single.jsonl"):
+    for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             message = json.loads(line)
-            rows.append((message["text"], message.get("level") or levels.get(message["intent"], "none")))
+            asked = message.get("intents") or [message.get("intent", "")]
+            rows.append((message["text"], message.get("level") or next((levels[intent] for intent in asked if intent in levels), "none")))
     return rows
 
 

@@ -87,8 +87,8 @@ class IntentClassifier(GraphComponent):
     def get_default_config() -> Dict[str, Any]:
         return {
             "epochs": 2,
-            "learning_rate": 2e-4,
-            "batch": 32,
+            "learning_rate": 2.2e-4,
+            "batch": 40,
             "frozen_layers": 3,
             "seed": 20,
             "sparse_share": 0.5,  # weight of the linear model in the mixed log probabilities

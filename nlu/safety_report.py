@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tup
 from runtime.settings import prepare_environment
 
 ROOT = Path(__file__).resolve().parent.parent
-EXAMINATION = ROOT / "tests" / "nlu" / "redflag.jsonl"
+EXAMINATIONS = sorted((ROOT / "tests" / "nlu").glob("redflag*.jsonl"))  # each by a hand that wrote nothing else
 ALARMING = ("emergency", "crisis", "urgent")
 LEVELS = (*ALARMING, "mild", "distress", "none")
 
@@ -101,7 +101,7 @@ def lines(rows: Sequence[Judged], misses: bool = True) -> List[str]:
 def main(arguments: List[str]) -> None:
     """Exits with a sentence when there is no model or a file is not of the form."""
     options = argparse.ArgumentParser(prog="python -m nlu.safety_report", description=__doc__)
-    options.add_argument("files", type=Path, nargs="*", default=[EXAMINATION], help="JSONL files, by default the examination")
+    options.add_argument("files", type=Path, nargs="*", default=EXAMINATIONS, help="JSONL files, by default the examinations")
     options.add_argument("--quiet", action="store_true", help="figures only, no messages")
     chosen = options.parse_args(arguments)
     prepare_environment()

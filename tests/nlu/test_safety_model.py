@@ -8,7 +8,7 @@ import pytest
 
 from nlu.__main__ import Parser
 from nlu.safety import INTENTS
-from nlu.safety_report import ALARMING, EXAMINATION, figures, judged, read
+from nlu.safety_report import ALARMING, EXAMINATIONS, figures, judged, read
 
 pytestmark = pytest.mark.model
 HERE = Path(__file__).parent
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 
 @pytest.fixture(scope="module")
 def measured(parser: Parser) -> dict[str, float]:
-    return figures(judged(read(EXAMINATION), parser.parse))
+    return figures([row for path in EXAMINATIONS for row in judged(read(path), parser.parse)])
 
 
 @pytest.mark.parametrize(("figure", "floor"), [("recall_emergency", 0.93), ("recall_crisis", 0.9), ("recall_urgent", 0.92)])
@@ -34,7 +34,7 @@ def test_alarming_words_alone_raise_few_alarms(measured: dict[str, float]) -> No
 
 
 def test_ordinary_questions_raise_hardly_any(parser: Parser) -> None:
-    rows = [json.loads(line) for line in (HERE / "single.jsonl").read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [json.loads(line) for path in HERE.glob("single*.jsonl") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     ordinary = [r["text"] for r in rows if r["intent"] not in INTENTS.values()]
     alarms = [t for t in ordinary if parser.parse(t)["safety"]["level"] in ALARMING]
     assert len(alarms) / len(ordinary) <= 0.015, alarms

@@ -29,7 +29,10 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Sign:
-    """A danger sign as the table gives it. `level`: emergency, urgent, mild, crisis; suspect and companion count only with others."""
+    """A danger sign as the table gives it. `level`: emergency, urgent, mild, crisis; suspect and companion count only with others.
+
+    `certain`: said of the present it is enough by itself, whatever the other parts of the guard make of the message.
+    """
 
     name: str
     says: str
@@ -37,6 +40,7 @@ class Sign:
     sources: Tuple[str, ...]
     symptoms: frozenset
     pattern: Any
+    certain: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def build(content: Mapping[str, Any]) -> Table:
         phrases = [str(p) for p in row.get("phrases") or []]
         literal |= _words_of(phrases)
         pattern = re.compile("|".join(compile_phrase(p, groups) for p in phrases)) if phrases else None
-        signs.append(Sign(name, row["says"], row["level"], tuple(row.get("sources") or ()), frozenset(row.get("symptoms") or ()), pattern))
+        signs.append(Sign(name, row["says"], row["level"], tuple(row.get("sources") or ()), frozenset(row.get("symptoms") or ()), pattern, bool(row.get("certain"))))
     known = {sign.name for sign in signs}
     combinations = tuple(
         Combination(row["level"], row["says"], tuple(row.get("sources") or ()), tuple(frozenset(o) for o in row["all"]))

@@ -50,7 +50,7 @@ class Thresholds:
     known: float = 0.85  # cosine from which a known message is recognised
     margin: float = 0.06  # by which it must be nearer than the nearest harmless one
     backed_emergency: float = 0.3  # classifier's chance of danger with which the sign of an emergency is enough
-    backed_urgent: float = 0.5  # … of any symptom reported, with which an urgent sign is
+    backed_urgent: float = 0.4  # … of any symptom reported, with which an urgent sign is
     heard: float = 0.1  # classifier's chance that is worth telling beside an alarm
     alike: float = 0.7  # cosine that is worth telling beside an alarm
 
@@ -138,6 +138,7 @@ def judge(pieces: Sequence[Piece], found: Sequence[Found], table: Table, limits:
         chance = alarm.chance(level, pieces, signs)
         # A sign in the words of somebody who is reporting a symptom is not left to weights, nor are signs that a clinical rule joins.
         ruled = backed.get(level, False) and level in signs and (signs[level].standing > 0 or signs[level].combined)
+        ruled = ruled or any(f.sign.certain and f.sign.level == level for f in standing)
         if ruled or chance >= alarm.read_weights()[level].enough:
             fired += _reasons(level, pieces, standing, together, limits) or [_weighed(level, pieces, chance)]
     for level in LESSER:

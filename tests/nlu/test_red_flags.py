@@ -33,7 +33,7 @@ def signs(nlp: Any) -> Signs:
 @pytest.mark.parametrize("name", sorted(CONTENT["signs"]))
 def test_a_sign_says_what_it_is_how_grave_and_where_that_stands(name: str) -> None:
     row = CONTENT["signs"][name]
-    assert set(row) <= {"says", "level", "sources", "phrases", "symptoms"}
+    assert set(row) <= {"says", "level", "sources", "phrases", "symptoms", "certain"}
     assert row["says"] and row["level"] in LEVELS
     assert row["sources"] and set(row["sources"]) <= {*SOURCES, SYNTHESIS}
     assert set(row.get("symptoms") or ()) <= set(SYMPTOMS)

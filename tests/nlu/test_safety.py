@@ -43,7 +43,7 @@ def test_one_piece_is_enough(level: str) -> None:
     assert judge([piece(**{level: 0.1}), piece(), piece(**{level: 0.9})], [], TABLE).level == level
 
 
-@pytest.mark.parametrize("name", [s.name for s in TABLE.signs if s.level in ("emergency", "urgent")])
+@pytest.mark.parametrize("name", [s.name for s in TABLE.signs if s.level in ("emergency", "urgent") and not s.certain])
 def test_a_sign_alone_is_no_alarm_and_with_a_little_beside_it_is(name: str) -> None:
     level = SIGNS[name].level
     assert judge([piece()], signs(name), TABLE).level == NONE
@@ -53,6 +53,21 @@ def test_a_sign_alone_is_no_alarm_and_with_a_little_beside_it_is(name: str) -> N
 @pytest.mark.parametrize("how", [Context(negated=True), Context(hypothetical=True), Context(past=True)])
 def test_a_sign_that_does_not_stand_is_none(how: Context) -> None:
     assert judge([piece(hedged=True, emergency=0.05)], signs("breathing", how=how), TABLE).level == NONE
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("Used the epipen, what now", "emergency"),
+        ("friend had to use her epi-pen after the serum, seems better", "emergency"),
+        ("i carry an epipen for nuts", NONE),
+        ("have never used my epipen", NONE),
+        ("my son needed his epipen after a nut last year", NONE),
+    ],
+)
+def test_a_certain_sign_is_enough_alone(nlp: Any, text: str, level: str) -> None:
+    found, _ = red_flags.find(nlp(text), TABLE)
+    assert judge([piece()], found, TABLE).level == level
 
 
 def test_somebody_else_in_danger_is_in_danger() -> None:

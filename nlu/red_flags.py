@@ -129,7 +129,8 @@ def build(content: Mapping[str, Any]) -> Table:
         phrases = [str(p) for p in row.get("phrases") or []]
         literal |= _words_of(phrases)
         pattern = re.compile("|".join(compile_phrase(p, groups) for p in phrases)) if phrases else None
-        signs.append(Sign(name, row["says"], row["level"], tuple(row.get("sources") or ()), frozenset(row.get("symptoms") or ()), pattern, bool(row.get("certain"))))
+        sources, symptoms = tuple(row.get("sources") or ()), frozenset(row.get("symptoms") or ())
+        signs.append(Sign(name, row["says"], row["level"], sources, symptoms, pattern, bool(row.get("certain"))))
     known = {sign.name for sign in signs}
     combinations = tuple(
         Combination(row["level"], row["says"], tuple(row.get("sources") or ()), tuple(frozenset(o) for o in row["all"]))

@@ -178,5 +178,5 @@ def test_every_process_corrects_alike(seed: str) -> None:
         "print(*(speller.correct(w) for w in 'keloidss epilatef epilatod moisteriseo isotretenoim moisturisen'.split()))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": seed}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)  # noqa: S603 (our own program)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "keloids epilated epilator moisturised isotretinoin moisturised\n"

@@ -11,11 +11,14 @@ from typing import Any, Dict, List, NamedTuple, Set
 import numpy as np
 import yaml
 
+from knowledge.parsed import MOST_ANSWERS
+from nlu.segmentation import Judge
 from runtime.settings import ROOT, prepare_environment
 
 FOLDER = ROOT / "tests" / "nlu" / "tuning"
 FOLDS = 8
-STRENGTH = 0.3  # inverse of the regularisation
+STRENGTH = 0.01  # inverse of the regularisation
+TRIED = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75)  # nlu/fallback.py: question_threshold
 SINGLE_WEIGHT = 0.5  # of messages that were not written to hold several questions
 
 
@@ -68,40 +71,62 @@ def examples(nlp: Any, classifier: Any, folder: Path = FOLDER) -> List[Example]:
     return found
 
 
-def learn(rows: List[Example]) -> Any:
-    """(weights, intercept) of a logistic regression on the features as they are."""
+def learn(rows: List[Example]) -> Judge:
+    """The features are made comparable, and so are their products, so that all weights are held back alike."""
     from sklearn.linear_model import LogisticRegression
 
     features = np.concatenate([r.features for r in rows])
     asked = np.array([intent in r.wanted for r in rows for intent in r.offered])
     importance = np.array([1.0 if r.kind.startswith("multi") else SINGLE_WEIGHT for r in rows for _ in r.offered])
     middle, width = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
-    model = LogisticRegression(C=STRENGTH, max_iter=2000).fit((features - middle) / width, asked, sample_weight=importance)
-    weights = model.coef_[0] / width
-    return weights, float(model.intercept_[0] - middle @ weights)
+    even = (features - middle) / width
+    count = even.shape[1]
+    above = np.triu_indices(count)
+    terms = np.hstack([even, even[:, above[0]] * even[:, above[1]]])
+    centre, spread = terms.mean(axis=0), np.maximum(terms.std(axis=0), 1e-6)
+    model = LogisticRegression(C=STRENGTH, max_iter=3000).fit((terms - centre) / spread, asked, sample_weight=importance)
+    weights = model.coef_[0] / spread
+    pairs = np.zeros((count, count))
+    pairs[above] = weights[count:]
+    return Judge(middle, width, weights[:count], pairs, float(model.intercept_[0] - centre @ weights))
 
 
-def right(rows: List[Example]) -> float:
-    """Share of the candidates judged rightly where each message is judged by weights learnt without it."""
+def unseen(rows: List[Example]) -> List[np.ndarray]:
+    """The chances of each message's candidates by weights learnt without it."""
     order = np.random.RandomState(0).permutation(len(rows))
-    hits = total = 0
+    chances: List[np.ndarray] = [np.zeros(0)] * len(rows)
     for fold in range(FOLDS):
-        left_out = set(order[fold::FOLDS])
-        weights, intercept = learn([r for i, r in enumerate(rows) if i not in left_out])
-        for row in (rows[i] for i in left_out):
-            judged = row.features @ weights + intercept > 0
-            hits += sum(bool(j) == (intent in row.wanted) for j, intent in zip(judged, row.offered))
-            total += len(row.offered)
-    return hits / total
+        left_out = set(order[fold::FOLDS].tolist())
+        judge = learn([r for i, r in enumerate(rows) if i not in left_out])
+        for i in left_out:
+            chances[i] = judge.chances(rows[i].features)
+    return chances
+
+
+def table(rows: List[Example]) -> str:
+    """For several thresholds: questions answered and answers nobody asked for, and single messages that were split; in per cent."""
+    chances = unseen(rows)
+    lines = ["enough  answered  not asked for  wrongly split"]
+    for enough in TRIED:
+        given = [{intent for c, intent in sorted(zip(chance, row.offered), reverse=True)[:MOST_ANSWERS] if c >= enough} for chance, row in zip(chances, rows)]
+        multi = [(g, r.wanted) for g, r in zip(given, rows) if r.kind == "multi"]
+        split = np.mean([len(g) > 1 for g, r in zip(given, rows) if r.kind != "multi"])
+        right, wanted, told = sum(len(g & w) for g, w in multi), sum(len(w) for _, w in multi), sum(len(g) for g, _ in multi)
+        lines.append(f"{enough:6.2f}  {100 * right / wanted:7.1f}%  {100 * (1 - right / max(told, 1)):12.1f}%  {100 * split:12.1f}%")
+    return "\n".join(lines)
 
 
 def write(rows: List[Example], path: Path) -> None:
     from nlu.segmentation import FEATURES
 
-    weights, intercept = learn(rows)
-    content = {"intercept": round(intercept, 3), "weights": {name: round(float(w), 3) for name, w in zip(FEATURES, weights)}}
+    judge = learn(rows)
+    content: Dict[str, Any] = {"intercept": round(judge.intercept, 3)}
+    for part in ("middle", "width", "single"):
+        content[part] = {name: round(float(w), 4) for name, w in zip(FEATURES, getattr(judge, part))}
+    content["pairs"] = {name: [round(float(w), 3) for w in judge.pairs[i, i:]] for i, name in enumerate(FEATURES)}
     head = "# Learnt by `python -m bench.questions` from tests/nlu/tuning; what the features are: nlu/segmentation.py.\n"
-    path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    head += "# `pairs`: the weights of a feature with itself and with those after it.\n"
+    path.write_text(head + yaml.safe_dump(content, sort_keys=False, width=160, default_flow_style=None), encoding="utf-8")
 
 
 def main() -> None:
@@ -115,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = examples(*load(Path(folder), model))
     write(rows, WEIGHTS)
-    print(f"{len(rows)} messages, {sum(len(r.offered) for r in rows)} candidates; judged rightly without having been seen: {100 * right(rows):.1f} %")
+    print(f"{len(rows)} messages, {sum(len(r.offered) for r in rows)} candidates, each judged by weights learnt without its message\n{table(rows)}")
 
 
 if __name__ == "__main__":

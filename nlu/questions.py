@@ -16,7 +16,7 @@ _OPENER = (
     r"was|were|has|have|got|tell|also|if|i|i'm|im|i've|ive|i'd|my|and|not|need|want|wanna|please|pls|plz|book|cancel|the)"
 )
 _QUESTION = (
-    r"(?:what(?:'?s| is| are| about| if| kind| time| do| does| can| should)|wats?|when(?:'?s| is| can| do| will| should)?|where(?:'?s| is| are| do| can)?|who(?:'?s| is| does| will)?|why (?:do|is|are)|"
+    r"(?:what(?:'?s| is| are| about| if| kind| time| do| does| can| should| number| date| gap| day)|wats?|when(?:'?s| is| can| do| will| should)?|where(?:'?s| is| are| do| can)?|who(?:'?s| is| does| will)?|why (?:do|is|are)|"
     r"how(?: much| long| many| often| soon| does| do| is| are| far| can| bad| about|'?s)|hows|which|is (?:it|there|that|this|the)|are (?:there|you|u|the|they)|do (?:you|u|i|they|ye|y'all)|does (?:it|this|that|the)|"
     r"can (?:i|you|u|we|it|they)|could (?:i|you|u|it)|will (?:it|i|they|there|my)|would (?:it|i|you)|should (?:i|we)|am i|any (?:chance|side|discount|risk))"
 )
@@ -26,6 +26,11 @@ _TOPIC = (
     r"side[- ]effects?|risks?|complications|scarring|sessions?|sittings?|number|location|address|parking|opening|hours|phone|email|procedure|process|aftercare|maintenance|top[- ]?ups?|"
     r"guarantee|qualifications|pics|photos|pictures|reviews|gym|exercise|sports?|running|yoga|swimming|sauna|pool|bath(?:s|ing)?|showers?|sun|sunbeds?|tan(?:ning)?|shaving|waxing|alcohol|smoking|sex|makeup|"
     r"retinol|clothes|preparation|consultation|availability|slots|laser|creams?|safety|hygiene|difference|gap|spacing)"
+)
+# A second deed of the same sentence is often a second question: "can i wear jeans home and go for a run".
+_DEED = (
+    r"(?:go|put|bring|be|wear|use|have|get|drive|shave|swim|fly|run|work|train|drink|smoke|shower|bathe|pay|see|come|start|sleep|wax|tan|sunbathe|moisturi[sz]e|"
+    r"erase|delete|cancel|book|change|move|speak|talk|bath|cover|lie|lift|jog|ride|dance|cycle)"
 )
 # A connector may start a new question when something question-like follows it.
 _CUTS = [
@@ -39,6 +44,8 @@ _CUTS = [
     ),
     re.compile(r"\s*,?\s+(?=or\s+(?:would|could|can|is|are|do|does|should|will|shall|what|how|just)\b)", re.I),
     re.compile(r"\s*,?\s+(?=and\s+(?:then|take|delete|tell|give|whether|duration|price|cost|prices|costs|sun|gym|how|what)\b)", re.I),
+    re.compile(rf"\s*,?\s+(?=(?:and|n|&)\s+(?:(?:still|then|just|also|with what|e|na|dem|una)\s+)?{_DEED}\b)|,\s*(?={_DEED}\b)", re.I),
+    re.compile(r"\s*,?\s+(?=(?:and|n|&)\s+(?:with|at|from|after|by)\s+(?:what|which|how)\b)", re.I),
     re.compile(r"\s+(?:-|/|\+)\s+"),
     re.compile(rf"\s+(?={_QUESTION}\b)", re.I),
 ]

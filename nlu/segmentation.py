@@ -1,8 +1,8 @@
 """What a message asks: every intent one of its pieces speaks for, with the chance that it is really asked.
 
 A piece is read three ways: where it stands in the message ("is that bad" after "took nurofen" is about painkillers), by itself, and by
-its words. A small logistic regression weighs these against what the whole message says. Its weights are learnt on messages by hands that
-wrote no examples (`python -m bench.questions`).
+its words. A small logistic regression weighs these, and every two of them together, against what the whole message says. Its weights are
+learnt on messages by hands that wrote no examples (`python -m bench.questions`).
 """
 
 import itertools
@@ -149,13 +149,33 @@ def candidates(evidence: Evidence, parts: Sequence[str], classes: Sequence[str],
     return sorted(found, key=lambda c: c.piece)
 
 
+class Judge(NamedTuple):
+    """A logistic regression on `FEATURES`, made comparable first, and on the products of every two of them."""
+
+    middle: np.ndarray  # (features,)
+    width: np.ndarray  # (features,)
+    single: np.ndarray  # (features,)
+    pairs: np.ndarray  # (features, features), above the diagonal and on it
+    intercept: float
+
+    def chances(self, features: np.ndarray) -> np.ndarray:
+        """(candidates, features) → the chance of each candidate to be really asked, (candidates,)."""
+        even = (np.asarray(features) - self.middle) / self.width
+        scores = even @ self.single + np.einsum("ci,ij,cj->c", even, self.pairs, even) + self.intercept
+        return np.asarray(1 / (1 + np.exp(-np.clip(scores, -50, 50))))
+
+
 @lru_cache(maxsize=1)
-def read_weights(path: Path = WEIGHTS) -> Tuple[np.ndarray, float]:
-    """The learnt weights of `FEATURES` and the intercept. Raises ValueError where the file does not fit them."""
+def read_judge(path: Path = WEIGHTS) -> Judge:
+    """The learnt weights. Raises ValueError where the file does not fit `FEATURES`."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if list(content["weights"]) != list(FEATURES):
+    if any(list(content.get(part) or ()) != list(FEATURES) for part in ("middle", "width", "single", "pairs")):
         raise ValueError(f"{path.name} has weights of other features; run `python -m bench.questions` to learn them again.")
-    return np.array(list(content["weights"].values())), float(content["intercept"])
+    middle, width, single = (np.array(list(content[part].values()), dtype=float) for part in ("middle", "width", "single"))
+    pairs = np.zeros((len(FEATURES), len(FEATURES)))
+    for row, numbers in enumerate(content["pairs"].values()):
+        pairs[row, row:] = numbers
+    return Judge(middle, width, single, pairs, float(content["intercept"]))
 
 
 def segment(evidence: Evidence, parts: Sequence[str], classes: Sequence[str], groups: Mapping[str, str]) -> List[Question]:
@@ -163,8 +183,7 @@ def segment(evidence: Evidence, parts: Sequence[str], classes: Sequence[str], gr
     offered = candidates(evidence, parts, classes, groups)
     if not offered:
         return []
-    weights, intercept = read_weights()
-    chances = 1 / (1 + np.exp(-(np.array([c.features for c in offered]) @ weights + intercept)))
+    chances = read_judge().chances(np.array([c.features for c in offered]))
     order = sorted(np.argsort(-chances)[:MOST_QUESTIONS])
     chosen = [offered[i] for i in order]
     rows = evidence.pieces()

@@ -19,19 +19,21 @@ from clinic import server
 from knowledge.library import ROOT
 from tests.servers import free_port
 
+PATIENCE = 1.0  # seconds; server and clients share one loop, which a busy machine holds up
+
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answers when the body is there, `/later` after a second."""
+    """Answers when the body is there, `/later` after longer than anybody may trickle."""
     while (await receive()).get("more_body"):
         pass
-    await asyncio.sleep(1 if scope["path"] == "/later" else 0)
+    await asyncio.sleep(1.5 * PATIENCE if scope["path"] == "/later" else 0)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
 @contextlib.asynccontextmanager
 async def serving(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
-    monkeypatch.setattr(server, "SLOWEST_SENDER", 0.3)
+    monkeypatch.setattr(server, "SLOWEST_SENDER", PATIENCE)
     port = free_port()
     config = uvicorn.Config(application, port=port, http=server.Punctual, ws="none", log_config=None, access_log=False, lifespan="off")
     one = uvicorn.Server(config)
@@ -49,7 +51,7 @@ async def trickle(port: int, opening: bytes) -> float:
     started = time.monotonic()
     writer.write(opening)
     with contextlib.suppress(ConnectionError):
-        while not reader.at_eof() and time.monotonic() - started < 3:
+        while not reader.at_eof() and time.monotonic() - started < 6 * PATIENCE:
             writer.write(b"a")
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(reader.read(1), 0.05)
@@ -64,7 +66,7 @@ async def answers(port: int, *paths: str) -> int:
     for path in paths:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         found += (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.2 * PATIENCE)
     writer.close()
     return found
 
@@ -74,7 +76,7 @@ async def test_who_trickles_is_let_go_and_who_waits_for_an_answer_is_not(monkeyp
         head = b"GET / HTTP/1.1\r\nHost: a\r\nX-"
         body = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n"
         slow = await asyncio.gather(trickle(port, head), trickle(port, body), trickle(port, b""), return_exceptions=True)
-        assert all(isinstance(seconds, float) and seconds < 2 for seconds in slow), slow
+        assert all(isinstance(seconds, float) and seconds < 5 * PATIENCE for seconds in slow), slow
         assert await answers(port, "/", "/later", "/") == 3
 
 

@@ -183,12 +183,13 @@ class TestSegments:
         assert self.found(chances, (0.01, 0.005, 0.005, 0.98)) == []
 
     def test_the_weights_are_of_the_present_features(self) -> None:
-        assert len(segmentation.read_weights()[0]) == len(segmentation.FEATURES)
+        judge = segmentation.read_judge()
+        assert judge.single.shape == judge.middle.shape == judge.pairs.shape[:1] == (len(segmentation.FEATURES),)
 
     def test_weights_of_other_features_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "weights.yml").write_text("intercept: 0\nweights: {other: 1.0}\n")
         with pytest.raises(ValueError, match="learn them again"):
-            segmentation.read_weights(tmp_path / "weights.yml")
+            segmentation.read_judge(tmp_path / "weights.yml")
 
     @pytest.mark.parametrize(
         ("before", "tokens", "best"),

@@ -83,12 +83,12 @@ class _File:
         self.failures += 1
         self.engine.dispose()
 
-    def _now(self) -> Tuple[int, Optional[int], Optional[int]]:
+    def _now(self) -> Tuple[Optional[int], ...]:
         try:
             found = os.stat(self.where)  # noqa: PTH116  # at every transaction: Path would cost as much as the call
         except FileNotFoundError:
-            return self.failures, None, None
-        return self.failures, found.st_dev, found.st_ino
+            return self.failures, None, None, None
+        return self.failures, found.st_dev, found.st_ino, found.st_mode
 
     def _opened(self, connection: Any, record: Any) -> None:
         with suppress(OSError):  # somebody else's file keeps the rights they gave it
@@ -99,7 +99,7 @@ class _File:
 
     def _taken(self, connection: Any, record: Any, proxy: Any) -> None:
         if record.info.get("opened") != self._now():
-            raise exc.DisconnectionError("The database file was deleted, replaced or failed.")  # the pool opens the one that is there now
+            raise exc.DisconnectionError("The database file was deleted, replaced, given other rights or failed.")  # the pool opens the one that is there now
 
     def _returned(self, connection: Any, record: Any) -> None:
         if connection is not None and record.info.get("opened", (None,))[0] != self.failures:

@@ -21,7 +21,9 @@ from tests.clinic.conftest import NOW, Radicale, environment
 from tests.databases import ClinicFile, point_at
 
 pytestmark = pytest.mark.slow
-PROCESSES, THREADS, ROUNDS = 5, 10, 20
+PROCESSES, THREADS = 5, 10
+# `make test-long` runs the twenty rounds.
+by_rounds = pytest.mark.parametrize("rounds", [4, pytest.param(20, marks=pytest.mark.long)])
 
 
 class Field:
@@ -73,19 +75,20 @@ def judged(results: list[dict[str, Any]], diary: bool = False) -> str:
     return str(winners[0]) if winners else ""
 
 
-def test_one_of_fifty_gets_the_time_and_the_others_are_offered_the_next(any_records: str, clinic_file: ClinicFile) -> None:
+@by_rounds
+def test_one_of_fifty_gets_the_time_and_the_others_are_offered_the_next(any_records: str, clinic_file: ClinicFile, rounds: int) -> None:
     field = Field([any_records], clinic_file.path)
     try:
-        for number, slot in enumerate(slots(ROUNDS)):
+        for number, slot in enumerate(slots(rounds)):
             results = field.race(slot, number)
             winner = judged(results)
             assert all(r["offered"] == 3 for r in results if "won" not in r)
             assert models.Booking.objects.get(slot__starts=slot.start, slot__practitioner=slot.practitioner, status="confirmed").reference == winner
     finally:
         field.close()
-    assert models.Booking.objects.count() == models.Slot.objects.filter(state="confirmed").count() == ROUNDS
-    assert models.Message.objects.filter(about="booked", recipient="clinic").count() == ROUNDS
-    assert models.Effect.objects.count() == ROUNDS
+    assert models.Booking.objects.count() == models.Slot.objects.filter(state="confirmed").count() == rounds
+    assert models.Message.objects.filter(about="booked", recipient="clinic").count() == rounds
+    assert models.Effect.objects.count() == rounds
 
 
 def in_calendar(radicale: Radicale, clinic_file: ClinicFile) -> dict[str, str]:
@@ -97,8 +100,9 @@ def in_calendar(radicale: Radicale, clinic_file: ClinicFile) -> dict[str, str]:
     return found
 
 
-def test_the_calendar_server_lets_one_of_fifty_in(sqlite_records: str, radicale: Radicale, clinic_file: ClinicFile) -> None:
-    chosen = slots(ROUNDS)
+@by_rounds
+def test_the_calendar_server_lets_one_of_fifty_in(sqlite_records: str, radicale: Radicale, clinic_file: ClinicFile, rounds: int) -> None:
+    chosen = slots(rounds)
     winners, silent = set(), set()
     field = Field([sqlite_records], clinic_file.path)
     try:
@@ -112,7 +116,7 @@ def test_the_calendar_server_lets_one_of_fifty_in(sqlite_records: str, radicale:
     assert len(set(entries.values())) == len(entries)
     # An entry that is nobody's was written for somebody who was never told: the outbox takes such away, which nobody has here.
     assert winners - {""} <= set(entries) and set(entries) <= winners | silent
-    assert len(winners - {""}) >= ROUNDS / 2, "the calendar server was too busy to show anything"
+    assert len(winners - {""}) >= rounds / 2, "the calendar server was too busy to show anything"
 
 
 def test_five_installations_with_one_calendar_book_a_time_once(

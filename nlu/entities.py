@@ -1,6 +1,6 @@
 """Entities of the vocabulary with their canonical value, which Rasa's own spaCy extractor would lose, and with how each is said."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence, Tuple
 
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -11,8 +11,10 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from spacy.tokens import Doc
 
-from nlu import context, patterns, second_look
+from nlu import context, patterns, red_flags, second_look
 from nlu.reader import DOC
+
+ILLS = ("condition", "symptom")  # named in a manner of speaking ("nearly had a heart attack when i saw the price") nobody has them
 
 
 def entities_of(doc: Doc) -> List[Dict[str, Any]]:
@@ -32,6 +34,8 @@ def entities_of(doc: Doc) -> List[Dict[str, Any]]:
         if not any(_overlap(e, entity) for e in found):
             found.append(entity)
     reading = context.read(doc)
+    idioms = red_flags.idioms(reading, red_flags.load())
+    found = [e for e in found if e["entity"] not in ILLS or not _inside(doc, reading, e, idioms)]
     for entity in found:
         entity["extractor"] = "VocabularyEntities"
         said = _said(doc, reading, entity)
@@ -42,6 +46,15 @@ def entities_of(doc: Doc) -> List[Dict[str, Any]]:
 
 def _overlap(one: Dict[str, Any], other: Dict[str, Any]) -> bool:
     return bool(one["start"] < other["end"] and other["start"] < one["end"])
+
+
+def _inside(doc: Doc, reading: context.Reading, entity: Dict[str, Any], idioms: Sequence[Tuple[int, int]]) -> bool:
+    span = doc.char_span(entity["start"], entity["end"], alignment_mode="expand")
+    if span is None:
+        return False
+    first, last = reading.characters(span.start, span.end)
+    # A manner of speaking that lies within the words of the vocabulary ("faint at needles") is what the vocabulary means.
+    return any(a < last and first < b and not (first <= a and b <= last) for a, b in idioms)
 
 
 def _said(doc: Doc, reading: context.Reading, entity: Dict[str, Any]) -> List[str]:

@@ -133,3 +133,9 @@ def test_the_same_thing_twice_counts_once_with_all_it_told() -> None:
     first = mentions.Fact("condition", "eczema", "eczema", (("here", "no"),))
     later = mentions.Fact("condition", "eczema", "excema", (), Ago(TODAY, TODAY))
     assert mentions.merge([first], [later]) == [mentions.Fact("condition", "eczema", "eczema", (("here", "no"),), Ago(TODAY, TODAY))]
+
+
+def test_an_illness_in_a_manner_of_speaking_is_nobodys(nlp: Any) -> None:
+    joke = "nearly had a heart attack when i saw the price, do you do instalments"
+    assert entities_of(nlp(clean(joke))) == []
+    assert [e["value"] for e in entities_of(nlp(clean("i had a heart attack and whats the price")))] == ["heart_disease"]

@@ -75,6 +75,14 @@ def take(request: HttpRequest, reference: str) -> HttpResponse:
     return _page(handoff, "#answer")
 
 
+# Why words of staff were not sent, by what the channel says of itself.
+NOT_REACHED = {
+    "WindowClosed": "It is too long since this person wrote: their app lets us answer only for a while. Please call them.",
+    "Gone": "This person asked for no more messages, or blocked us. Please call them if they need an answer.",
+    "": "The chat cannot be reached now. Please try again, or call the person.",
+}
+
+
 @require_POST
 @needs("review.take_talk", "clinic.change_handoff")
 def write(request: HttpRequest, reference: str) -> HttpResponse:
@@ -88,8 +96,8 @@ def write(request: HttpRequest, reference: str) -> HttpResponse:
         messages.error(
             request, f"{error.by} is talking to this person now. Nothing was sent." if error.by else "Take the conversation first. Nothing was sent."
         )
-    except handoffs.NotReached:
-        messages.error(request, "The chat cannot be reached now. Nothing was sent; please try again, or call the person.")
+    except handoffs.NotReached as error:
+        messages.error(request, f"{NOT_REACHED.get(str(error), NOT_REACHED[''])} Nothing was sent.")
     except ValueError as error:
         messages.error(request, str(error))
     return _page(handoff, "#answer")

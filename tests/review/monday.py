@@ -12,6 +12,8 @@ from clinic import models
 from clinic.booking.slots import Wishes
 from clinic.services import bookings, handoffs, requests
 from clinic.services.results import Booking
+from runtime import post
+from runtime.database import make_engine
 from tests.review.conftest import PASSWORD
 
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>"\'>'
@@ -43,6 +45,7 @@ def written(events: Events, hostile: str = HOSTILE) -> None:
         ),
     ]  # fmt: skip
     events.add("whatsapp:+447400123456", infected, now - 3000)
+    heard(events, "whatsapp:+447400123456", now - 3000)
     waits = [
         *START,
         *turn("is it ok if i take roaccutane", "ask_isotretinoin", "Please wait until our clinician has looked at it."),
@@ -68,6 +71,15 @@ def written(events: Events, hostile: str = HOSTILE) -> None:
     ]
     events.add("web:berenike", booking, now - 5400)
     events.add("web:hostile", [*START, *turn(hostile, "nlu_fallback", "I am not sure I understood.", confidence=0.2, by="action_clarify")], now - 4000)
+
+
+def heard(events: Events, conversation: str, at: float) -> None:
+    """The platform's post knows when they last wrote: only for a while after that it takes answers."""
+    engine = make_engine(str(events.path))
+    post.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(post.people.insert().values(conversation=conversation, heard=at))
+    engine.dispose()
 
 
 def recorded(hostile: str = HOSTILE) -> None:

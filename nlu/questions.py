@@ -44,7 +44,7 @@ _CUTS = [
     ),
     re.compile(r"\s*,?\s+(?=or\s+(?:would|could|can|is|are|do|does|should|will|shall|what|how|just)\b)", re.I),
     re.compile(r"\s*,?\s+(?=and\s+(?:then|take|delete|tell|give|whether|duration|price|cost|prices|costs|sun|gym|how|what)\b)", re.I),
-    re.compile(rf"\s*,?\s+(?=(?:and|n|&)\s+(?:(?:still|then|just|also|with what|e|na|dem|una)\s+)?{_DEED}\b)|,\s*(?={_DEED}\b)", re.I),
+    re.compile(rf"\s*,?\s+(?=(?:and|n|&)\s+(?:(?:still|then|just|also|e|na|dem|una)\s+)?{_DEED}\b)|,\s*(?={_DEED}\b)", re.I),
     re.compile(r"\s*,?\s+(?=(?:and|n|&)\s+(?:with|at|from|after|by)\s+(?:what|which|how)\b)", re.I),
     re.compile(r"\s+(?:-|/|\+)\s+"),
     re.compile(rf"\s+(?={_QUESTION}\b)", re.I),

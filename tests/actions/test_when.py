@@ -248,7 +248,8 @@ def test_clock_changes_are_found() -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_survived(text: str) -> None:
-    read(text, THURSDAY)
+    answer = read(text, THURSDAY)
+    assert answer is None or (describe(answer) if isinstance(answer, Wish) else answer.question)
 
 
 _WORDS = """mon tuesday fridays next this week weekend after before 5 10 the 3rd 31st of april may not or and , but morning evenings

@@ -254,6 +254,7 @@ class TestConsents:
 
     def test_withdrawing_nothing_is_no_error(self) -> None:
         consents.withdraw("web:1", "health", "k", NOW)
+        assert not consents.has("web:1", "health") and not models.Consent.objects.exists()
 
 
 @pytest.mark.usefixtures("sqlite_records")

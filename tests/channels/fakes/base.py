@@ -1,5 +1,6 @@
 """What the stand-ins share: an HTTP server with faults that can be switched on, and people who write and hear."""
 
+import abc
 import asyncio
 import itertools
 import re
@@ -24,7 +25,7 @@ class Heard:
     id: str = ""
 
 
-class Fake:
+class Fake(abc.ABC):
     """A platform. `fault`: None, "429", "500", "hang", "drop" (the connection is cut), "taken" (it takes what it is given and never says so) or "401",
     for every call while it is set."""
 
@@ -63,8 +64,9 @@ class Fake:
         if self._runner:
             await self._runner.cleanup()
 
+    @abc.abstractmethod
     def routes(self, router: web.UrlDispatcher) -> None:
-        raise NotImplementedError
+        """The calls this platform has."""
 
     @web.middleware
     async def _strict(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -132,7 +134,7 @@ class Fake:
 
     async def reports(self, heard: "Heard") -> int:
         """The platform tells what it did with a message; the webhook's status."""
-        raise NotImplementedError
+        raise AssertionError(f"{type(self).__name__} tells nobody what became of a message.")
 
     def to(self, person: str) -> List[Heard]:
         return [h for h in self.heard if h.person == person]
@@ -146,15 +148,17 @@ class Fake:
 
     # what each platform can make a person do; all return the webhook's status
 
+    @abc.abstractmethod
     async def text(self, person: str, text: str, **more: Any) -> int:
-        raise NotImplementedError
+        """Write a message."""
 
+    @abc.abstractmethod
     async def press(self, person: str, title: str) -> int:
         """Press a button of the newest message that has it; where there are none, write its number."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def photo(self, person: str, caption: str = "") -> int:
-        raise NotImplementedError
+        """Send a photo."""
 
 
 def units(text: str) -> int:

@@ -72,7 +72,12 @@ class Message:
 
 
 def choose(asked: Iterable[str], knowledge: Knowledge) -> List[str]:
-    """The intents to answer, in the order to answer them: safety first, courtesy only alone, none twice, at most three."""
+    """The intents to answer at once: the first three of `in_order`."""
+    return in_order(asked, knowledge)[:MOST_ANSWERS]
+
+
+def in_order(asked: Iterable[str], knowledge: Knowledge) -> List[str]:
+    """The intents that want an answer, in the order to answer them: safety first, courtesy only alone, none twice."""
     wanted = [i for i in dict.fromkeys(asked) if i in knowledge.answers]
     for intent in EMERGENCY:
         if intent in wanted:
@@ -87,7 +92,7 @@ def choose(asked: Iterable[str], knowledge: Knowledge) -> List[str]:
             return 3
         return SAFETY.index(intent) - len(SAFETY) if intent in SAFETY else 0
 
-    return sorted(chosen, key=rank)[:MOST_ANSWERS]
+    return sorted(chosen, key=rank)
 
 
 def additions(answer: Answer, known: Known) -> List[Any]:
@@ -151,7 +156,8 @@ def compose(
     shown once); `deepened`: whose longer form was given. `deeper` asks for that form outright.
     """
     facts = {**knowledge.facts(), **narrowed(known, knowledge)}
-    chosen = choose(asked, knowledge)
+    wanted = in_order(asked, knowledge)
+    chosen, left = wanted[:MOST_ANSWERS], [i for i in wanted[MOST_ANSWERS:] if i in knowledge.titles]
     messages, cited = [], []
     person = False
     for intent in chosen:
@@ -167,6 +173,9 @@ def compose(
     if greeted and messages and chosen and not any(i in SAFETY for i in chosen) and chosen[0] not in SMALL_TALK:
         messages[0].text = "Hello. " + messages[0].text
     offered = offers(chosen, shown, knowledge) if chosen else []
+    if left:
+        messages[-1].text += "\n" + LEFT
+        offered = list(dict.fromkeys([*left, *offered]))[:MOST_BUTTONS]
     if person:
         offered = ["request_human", *(i for i in offered if i != "request_human")][:MOST_BUTTONS]
     if messages:
@@ -174,6 +183,7 @@ def compose(
     return Turn(messages, chosen, offered, list(dict.fromkeys(cited)))
 
 
+LEFT = "You asked one more thing. It is the first choice below: pick it and I will answer that too."
 IN_SHORT = "In short: {gist}"
 ASK_A_PERSON = "If that leaves something open, tell me what, or ask a person: {phone}."
 STAYS = "My answer stays the same. {gist}"

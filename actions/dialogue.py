@@ -107,7 +107,9 @@ async def alarm(dispatcher: CollectingDispatcher, tracker: Tracker) -> List[Even
     memory, parse, key = Memory.from_slot(tracker.get_slot(SLOT)), tracker.latest_message, str(tracker.latest_message.get("message_id") or "")
     if key and memory.alarmed == key:
         return []  # a second action of the same turn, the question of a form for instance: it waits
-    for message in conversation.reply(parse, memory, LIBRARY.get()).messages:
+    messages = conversation.reply(parse, memory, LIBRARY.get()).messages
+    messages[0].text = safety.first_words(parse, LIBRARY.get().facts()) + messages[0].text
+    for message in messages:
         message.data["safety"] = safety.stamp(parse)
         say(dispatcher, message)
     memory.alarmed = key

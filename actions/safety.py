@@ -3,6 +3,7 @@
 import logging
 from typing import Any, Awaitable, Callable, Dict, List, Mapping, Optional
 
+from knowledge.facts import fill
 from knowledge.parsed import ALARMING, INTENTS, level
 
 EXCERPT = 300  # characters of the person's words that staff see in a summary
@@ -26,6 +27,12 @@ def summary(parse: Mapping[str, Any]) -> str:
     reviewed = f"reviewed by {table['reviewed_by']} on {table['reviewed_on']}" if table.get("reviewed_by") else "not yet reviewed by a clinician"
     lines.append(f"Table of signs, version {table.get('version', '?')}, {reviewed}")
     return "\n".join(lines)
+
+
+def first_words(parse: Mapping[str, Any], facts: Mapping[str, str]) -> str:
+    """What is said before an alarm's answer to somebody who wrote in another language, a line in that language; "" for everybody else."""
+    first = str((parse.get("safety") or {}).get("first") or "")
+    return f"{fill(first, facts)}\n" if first and level(parse) in ALARMING else ""
 
 
 def stamp(parse: Mapping[str, Any]) -> Dict[str, Any]:

@@ -52,9 +52,9 @@ def examples(rows: Sequence[Tuple[str, str]], model: Path) -> List[Example]:
     seen: List[Tuple[Sequence[Piece], Mapping[str, Signs]]] = []
     inner = safety.judge
 
-    def spy(pieces: Sequence[Piece], found: Any, table: Any, *rest: Any) -> Any:
+    def spy(pieces: Sequence[Piece], found: Any, table: Any, **rest: Any) -> Any:
         seen.append((pieces, safety.count_signs(found, safety.combined([f for f in found if safety.stands(f)], table))))
-        return inner(pieces, found, table, *rest)
+        return inner(pieces, found, table, **rest)
 
     result = []
     with mock.patch.object(safety, "judge", spy):

@@ -3,6 +3,8 @@
 The topology of deploy/compose.yml without its containers: real servers from Debian's packages, started here, and the processes that `make run` starts.
 Both figures come from the same run: the load goes to one process and to both in turn, each conversation always to the same one, as the proxy does it.
 Processor time of every part is counted beside the wall clock, because on a small machine the load generator and the databases take their share.
+With `--core-share 0.5` every Rasa process gets that much of a core and no more (the kernel's control groups, so root and Linux), which leaves cores
+free for what is not Rasa: then the clock shows what a second process brings where cores are not what is short.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import time
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence
@@ -31,6 +33,8 @@ USERS = 24  # at the same time, each waiting for the answer before the next mess
 TALK = 10  # turns before a new visitor comes
 ROUNDS, ROUND_TURNS = 6, 360
 TURN_WITHIN, READY_WITHIN = 60, 180  # seconds
+CPU_GROUPS = Path("/sys/fs/cgroup")
+SHARE_PERIOD = 10_000  # microseconds in which a process gets its share of a core
 PARTS = ("Rasa", "PostgreSQL", "Redis", "load generator")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -133,6 +137,27 @@ def topology(folder: Path, processes: int, durable: bool = True) -> Iterator[Top
         postgres.close()
 
 
+@contextmanager
+def held_to(pid: int, cores: float) -> Iterator[None]:
+    """A process gets `cores` of a core at most while this lasts. Raises OSError where control groups are not ours to make."""
+    first = (CPU_GROUPS / "cpu").is_dir()  # version 1 has a tree for each resource
+    root = CPU_GROUPS / "cpu" if first else CPU_GROUPS
+    group, quota = root / f"stria-bench-{pid}", int(cores * SHARE_PERIOD)
+    group.mkdir()
+    try:
+        if first:
+            (group / "cpu.cfs_period_us").write_text(str(SHARE_PERIOD))
+            (group / "cpu.cfs_quota_us").write_text(str(quota))
+        else:
+            (group / "cpu.max").write_text(f"{quota} {SHARE_PERIOD}")
+        (group / "cgroup.procs").write_text(str(pid))
+        yield
+        (root / "cgroup.procs").write_text(str(pid))
+    finally:
+        with suppress(OSError):  # the process may have ended, and the group empties a moment later
+            group.rmdir()
+
+
 def processor_seconds(pids: Sequence[int]) -> float:
     """Processor time these processes have used so far, with what their ended children used."""
     total = 0
@@ -222,6 +247,7 @@ def main(arguments: List[str]) -> None:
     options.add_argument("--processes", type=int, nargs="+", default=[1, 2], help="how many Rasa processes to compare, by default %(default)s")
     options.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of each, by default %(default)s")
     options.add_argument("--turns", type=int, default=ROUND_TURNS, help="turns a round, by default %(default)s")
+    options.add_argument("--core-share", type=float, default=0.0, help="how much of a core a Rasa process gets at most, by default all of it")
     chosen = options.parse_args(arguments)
     if current_model() is None:
         sys.exit("There is no model for the present data yet: run `make train` first.")
@@ -230,13 +256,17 @@ def main(arguments: List[str]) -> None:
     with tempfile.TemporaryDirectory() as folder, topology(Path(folder), shares[-1].processes) as running:
         print("Measuring …", flush=True)
         empty = running.database_bytes()
-        measure(running, shares, chosen.rounds, chosen.turns)
+        with ExitStack() as limits:
+            for pid in running.rasa().values() if chosen.core_share else ():
+                limits.enter_context(held_to(pid, chosen.core_share))
+            measure(running, shares, chosen.rounds, chosen.turns)
         sent = sum(len(share.turns) + 4 * USERS for share in shares)
         stored, memory = running.stored(), max(megabytes(pid) for pid in running.rasa().values())
         growth = (running.database_bytes() - empty) / 1000 / max(1, stored)
     if stored != sent:
         sys.exit(f"{sent} turns were answered and {stored} are stored: the figures would be worth nothing.")
-    text = f"{where}, {cores()} usable. {sent} turns answered, {stored} stored.\n\n{table(shares, memory, growth)}"
+    kept = f" Every Rasa process was kept to {chosen.core_share:g} of a core." if chosen.core_share else ""
+    text = f"{where}, {cores()} usable.{kept} {sent} turns answered, {stored} stored.\n\n{table(shares, memory, growth)}"
     output = VAR / "bench"
     output.mkdir(parents=True, exist_ok=True)
     (output / "scale.md").write_text(f"# One process and several\n\n{text}\n", encoding="utf-8")

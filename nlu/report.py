@@ -36,6 +36,7 @@ FIGURES = (
     Figure("other_shape_not_answered", "… of any other shape"),
     Figure("questions_answered", "Several questions in a message: questions answered", (">=", 0.85)),
     Figure("answerable_answered", f"… counting at most {MOST_ANSWERS} a message, as many as we ever answer"),
+    Figure("questions_heard", "… answered, or offered as the next tap where there are more"),
     Figure("extra_answers", "Several questions in a message: answers nobody asked for", ("<=", 0.05)),
     Figure("single_extra_answers", "One question that looks like several: answers nobody asked for"),
     Figure("single_split", "One question that looks like several: answered as several"),
@@ -51,19 +52,22 @@ class Row(NamedTuple):
     intent: str
     ranking: Tuple[Tuple[str, float], ...]
     answers: Tuple[str, ...]  # the intents that would be answered, at most three
+    offered: Tuple[str, ...] = ()  # those heard beyond them: the first buttons under the answer
     clean: bool = False
     same_shape: bool = False
 
 
 def row(kind: str, message: Dict[str, Any], parse: Dict[str, Any]) -> Row:
     """A test message with Rasa's parse data for it."""
+    heard = tuple(i for i in asked(parse) if i != FALLBACK)
     return Row(
         kind=kind,
         text=message["text"],
         wanted=tuple(message.get("intents") or [message.get("intent", "out_of_scope")]),
         intent=(parse.get("intent") or {}).get("name") or FALLBACK,
         ranking=tuple((r["name"], r["confidence"]) for r in parse.get("intent_ranking") or [] if r["name"] != FALLBACK),
-        answers=tuple(i for i in asked(parse) if i != FALLBACK)[:MOST_ANSWERS],
+        answers=heard[:MOST_ANSWERS],
+        offered=heard[MOST_ANSWERS:],
         clean=bool(message.get("clean")),
         same_shape=bool(message.get("shape")),
     )
@@ -101,6 +105,7 @@ def figures(rows: Sequence[Row]) -> Dict[str, Optional[float]]:
         "other_shape_not_answered": mean([r.intent in NOT_ANSWERED for r in outside if not r.same_shape]),
         "questions_answered": share(answered, sum(len(set(r.wanted)) for r in multi)),
         "answerable_answered": share(answered, sum(min(len(set(r.wanted)), MOST_ANSWERS) for r in multi)),
+        "questions_heard": share(sum(len(set(r.wanted) & {*r.answers, *r.offered}) for r in multi), sum(len(set(r.wanted)) for r in multi)),
         "extra_answers": unasked(multi),
         "single_extra_answers": unasked(lookalike),
         "single_split": mean([len(r.answers) > 1 for r in lookalike]),

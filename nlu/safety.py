@@ -22,7 +22,7 @@ from rasa.shared.nlu.training_data.message import Message
 from spacy.tokens import Doc, Span
 
 from knowledge.parsed import ALONE, INTENTS
-from nlu import alarm, pipeline, red_flags
+from nlu import alarm, other_languages, pipeline, red_flags
 from nlu.alarm import NONE, Piece, Signs
 from nlu.context import Reading
 from nlu.encoder import SentenceEncoder
@@ -122,12 +122,14 @@ def combined(found: Iterable[Found], table: Table) -> Dict[str, str]:
     return levels
 
 
-def judge(pieces: Sequence[Piece], found: Sequence[Found], table: Table, limits: Thresholds = Thresholds()) -> Verdict:
+def judge(
+    pieces: Sequence[Piece], found: Sequence[Found], table: Table, limits: Thresholds = Thresholds(), spoken: Optional[other_languages.Spoken] = None
+) -> Verdict:
     """The level of a message from its parts, and every part that spoke for it. Pure.
 
-    `pieces`: the whole message first, then its parts. Clinical order and combinations: evidence.md 2.12.
+    `pieces`: the whole message first, then its parts; `spoken`: danger told in another language. Clinical order and combinations: evidence.md 2.12.
     """
-    fired: List[Fired] = []
+    fired: List[Fired] = [Fired(spoken.level, "sign", f"said in {spoken.language}", spoken.phrase)] if spoken else []
     standing = [f for f in found if stands(f)]
     together = combined(standing, table)
     signs = count_signs(found, together)
@@ -315,10 +317,12 @@ class SafetyGuard(GraphComponent):
     def _process(self, message: Message) -> None:
         doc: Optional[Doc] = message.get(DOC)
         found, reading = red_flags.find(doc, self.table) if doc is not None else ([], None)
-        verdict = judge(self._pieces(message, found, reading), found, self.table)
-        message.set(SAFETY, {"level": verdict.level, "fired": [f.as_data() for f in verdict.fired], "table": self.table.stamp()}, add_to_output=True)
-        ranking = message.get(RANKING) or []
         text = doc.text if doc is not None else ""
+        spoken = other_languages.find(text)
+        verdict = judge(self._pieces(message, found, reading), found, self.table, spoken=spoken)
+        safety = {"level": verdict.level, "fired": [f.as_data() for f in verdict.fired], "table": self.table.stamp()}
+        message.set(SAFETY, {**safety, "first": spoken.first} if spoken else safety, add_to_output=True)
+        ranking = message.get(RANKING) or []
         intent, questions = turned(verdict, message.get(INTENT) or {}, ranking, message.get(QUESTIONS) or [], text, float(self.config["threshold"]))
         if intent and intent != message.get(INTENT):
             message.set(INTENT, intent, add_to_output=True)

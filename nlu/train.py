@@ -17,9 +17,9 @@ MODELS = ROOT / "var" / "models"
 
 # Read or imported while the model runs, so that a change needs no training.
 NOT_LEARNT = (
-    *("sources.yml", "contraindications.yml", "screening.yml", "signs.yml", "messages.yml", "banned_claims.yml"),
+    *("sources.yml", "contraindications.yml", "screening.yml", "signs.yml", "messages.yml", "other_languages.yml", "banned_claims.yml"),
     *("train.py", "report.py", "__main__.py", "segmentation.py", "questions.py", "fallback.py", "patterns.py", "entities.py", "context.py"),
-    *("red_flags.py", "safety.py", "alarm.py", "safety_report.py", "retrain.py"),
+    *("red_flags.py", "other_languages.py", "safety.py", "alarm.py", "safety_report.py", "retrain.py"),
 )
 
 

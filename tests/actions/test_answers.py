@@ -55,6 +55,14 @@ class TestWhatIsAnswered:
     def test_three_at_most(self, knowledge: Knowledge) -> None:
         assert answers.choose(["ask_pain", "ask_price", "ask_sun", "ask_water"], knowledge) == ["ask_pain", "ask_price", "ask_sun"]
 
+    def test_a_fourth_question_is_the_first_choice_below(self, knowledge: Knowledge) -> None:
+        turn = answers.compose(["ask_pain", "ask_price", "ask_sun", "ask_water"], Known(), [], knowledge)
+        assert turn.answered == ["ask_pain", "ask_price", "ask_sun"]
+        assert turn.offered[0] == "ask_water" and len(turn.offered) == answers.MOST_BUTTONS
+        assert turn.messages[-1].buttons[0] == (knowledge.titles["ask_water"], "/ask_water")
+        assert turn.messages[-1].text.endswith(answers.LEFT)
+        assert answers.LEFT not in text(answers.compose(["ask_pain", "ask_price", "ask_sun"], Known(), [], knowledge))
+
     def test_safety_is_never_the_one_left_out(self, knowledge: Knowledge) -> None:
         assert answers.choose(["ask_pain", "ask_price", "ask_sun", "report_urgent_symptom"], knowledge)[0] == "report_urgent_symptom"
 

@@ -100,6 +100,15 @@ async def test_an_alarm_comes_before_whatever_action_was_chosen(level: str, desk
     assert [row["urgency"] for row in desk.taken.values()] == ["urgent"]
 
 
+async def test_who_writes_in_another_language_reads_the_number_in_it_first(desk: Desk) -> None:
+    latest = parse("emergency", text="no puedo respirar")
+    latest["safety"]["first"] = "Llame ahora al {emergency_number}."
+    said, _ = await turn(Form(), latest)
+    assert said[0]["text"].startswith("Llame ahora al 999.\nCall 999 now")
+    latest["safety"]["level"] = "none"
+    assert safety.first_words(latest, {"emergency_number": "999"}) == ""
+
+
 async def test_nothing_else_is_asked_in_the_turn_of_an_alarm(desk: Desk) -> None:
     latest = parse("emergency")
     said, events = await turn(Form(), latest)

@@ -112,14 +112,15 @@ def table(rows: Sequence[Example]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: Sequence[Example], path: Path) -> None:
+def write(rows: Sequence[Example], path: Path, model: str) -> None:
+    """`model`: the name of the model whose readings are weighed; a test says when the data have moved on."""
     levels: Dict[str, Any] = {}
     for level in ALARMING:
         weights, intercept = learn(rows, level)
         named = {name: round(float(weight), 3) + 0.0 for name, weight in zip(FEATURES, weights)}
         levels[level] = {"enough": ENOUGH[level], "intercept": round(intercept, 3), "weights": named}
     head = "# Learnt by `python -m bench.alarm` from tests/nlu/tuning; what the features are: nlu/alarm.py.\n"
-    path.write_text(head + yaml.safe_dump({"levels": levels}, sort_keys=False), encoding="utf-8")
+    path.write_text(head + yaml.safe_dump({"model": model, "levels": levels}, sort_keys=False), encoding="utf-8")
 
 
 def main() -> None:
@@ -130,7 +131,7 @@ def main() -> None:
     if model is None:
         sys.exit("There is no model for the present data yet: run `make train` first.")
     rows = examples(read(FOLDER), model)
-    write(rows, WEIGHTS)
+    write(rows, WEIGHTS, model.name.partition(".")[0])
     print(f"{len(rows)} messages\n{table(rows)}")
 
 

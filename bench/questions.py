@@ -116,11 +116,12 @@ def table(rows: List[Example]) -> str:
     return "\n".join(lines)
 
 
-def write(rows: List[Example], path: Path) -> None:
+def write(rows: List[Example], path: Path, model: str) -> None:
+    """`model`: the name of the model whose readings are weighed; a test says when the data have moved on."""
     from nlu.segmentation import FEATURES
 
     judge = learn(rows)
-    content: Dict[str, Any] = {"intercept": round(judge.intercept, 3)}
+    content: Dict[str, Any] = {"model": model, "intercept": round(judge.intercept, 3)}
     for part in ("middle", "width", "single"):
         content[part] = {name: round(float(w), 4) for name, w in zip(FEATURES, getattr(judge, part))}
     content["pairs"] = {name: [round(float(w), 3) for w in judge.pairs[i, i:]] for i, name in enumerate(FEATURES)}
@@ -139,7 +140,7 @@ def main() -> None:
         sys.exit("There is no model for the present data yet: run `make train` first.")
     with tempfile.TemporaryDirectory() as folder:
         rows = examples(*load(Path(folder), model))
-    write(rows, WEIGHTS)
+    write(rows, WEIGHTS, model.name.partition(".")[0])
     print(f"{len(rows)} messages, {sum(len(r.offered) for r in rows)} candidates, each judged by weights learnt without its message\n{table(rows)}")
 
 

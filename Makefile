@@ -32,7 +32,7 @@ check: prepare-dev    ## lint, types and the quick tests
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m pytest -m "not model and not slow and not browser and not long"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not model and not slow and not browser and not long"
 
 train: prepare        ## train if data, vocabulary or components changed
 	@$(PY) -m nlu.train

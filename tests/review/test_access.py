@@ -131,7 +131,7 @@ def test_somebody_who_is_no_staff_is_refused_whatever_their_group(login: Login) 
     assert {knock(client, name) for name in ("inbox", "diary", "figures", "log")} == {403}
 
 
-@pytest.mark.parametrize("role", READERS)
+@pytest.mark.parametrize("role", sorted(READERS))
 def test_names_and_numbers_are_masked_for_everybody(login: Login, talk: Any, role: str) -> None:
     page = login(role).get(reverse("review:talk", args=[talk.pk])).content.decode()
     assert "Kerstin" not in page and "123456" not in page and "[name]" in page and "does it hurt" in page

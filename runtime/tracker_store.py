@@ -90,6 +90,11 @@ def read_event(parameters: Mapping[str, Any]) -> Event:
     return found
 
 
+def _read_only(error: exc.DBAPIError) -> bool:
+    """Whether SQLite refused to write: nothing was written, and a connection opened once the others are closed may do better."""
+    return "readonly" in str(error.orig)
+
+
 class ConversationStore(TrackerStore):
     """Rasa's tracker store on SQLite or PostgreSQL. Database work runs in threads: one that waits delays only its own conversation."""
 
@@ -114,7 +119,7 @@ class ConversationStore(TrackerStore):
                 logger.error("conversations database: no answer in %s s", STUCK)
                 raise StoreUnavailable("no answer") from None
             except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-                lost = isinstance(error, exc.DBAPIError) and error.connection_invalidated
+                lost = isinstance(error, exc.DBAPIError) and (error.connection_invalidated or _read_only(error))
                 if hasattr(self.engine, "stria_file"):
                     self.engine.stria_file.failed()
                 if pause is None or not lost:

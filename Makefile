@@ -15,9 +15,9 @@ chat: prepare         ## the same assistant in the terminal
 test: check train     ## everything; the quick tests have run first, and those that share the clinic's records apart from each other
 	@$(PY) -m pytest -m "slow and not model and not browser and not long"
 	@$(PY) -m pytest -m "model and not browser and not long" tests/conversations tests/nlu tests/test_dialogue_policies.py
-	@$(PY) -m pytest -m "model and not browser and not long" tests/channels tests/runtime
+	@$(PY) -m pytest -n 2 --dist loadfile -m "model and not browser and not long" tests/channels tests/runtime
 	@$(PY) -m pytest -m browser tests/review
-	@$(PY) -m pytest -m browser tests/widget
+	@$(PY) -m pytest -n 2 --dist loadfile -m browser tests/widget
 
 test-long: prepare-dev train ## what takes minutes to prove by mass
 	@$(PY) -m pytest -m long

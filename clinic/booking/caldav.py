@@ -185,7 +185,7 @@ class CalDav:
             if method == "REPORT" and response.status == 207:
                 rows = response.expand_simple_props([cdav.CalendarData()])
                 return 207, {}, [row[cdav.CalendarData.tag] for row in rows.values() if row.get(cdav.CalendarData.tag)]
-        except (RequestException, dav_errors.DAVError, OSError) as error:
+        except (RequestException, dav_errors.DAVError, OSError, LookupError) as error:
             if not isinstance(error, dav_errors.AuthorizationError):
                 _down_until[server] = time.monotonic() + REST
             raise DiaryDown(type(error).__name__) from error
@@ -196,12 +196,15 @@ class CalDav:
 
 
 def _asked(client: DAVClient, url: str, method: str, body: str, headers: Dict[str, str]) -> Any:
-    """The answer. A connection that is refused or cut is tried once more: every request here may be repeated, its caller looks whose entry it finds."""
+    """The answer. A connection that is refused or cut is tried once more: every request here may be repeated, its caller looks whose entry it finds.
+
+    So is a KeyError: under load the client's pool of connections (niquests 3.21) was seen to look one up that another thread had just taken out.
+    """
     try:
         return client.request(url, method, body, headers)
     except Timeout:
         raise
-    except RequestsConnectionError:
+    except (RequestsConnectionError, KeyError):
         time.sleep(AGAIN_AFTER)
         return client.request(url, method, body, headers)
 

@@ -208,6 +208,21 @@ class TestDown:
         assert models.Booking.objects.get().status == "lost" and models.Request.objects.count() == 1
         assert not models.Slot.objects.filter(state__in=models.Slot.LIVE).exists()
 
+    @pytest.mark.parametrize("times_wrong", [1, 9])
+    def test_a_slip_inside_the_client_is_tried_again_and_then_counts_as_down(
+        self, calendar: Calendar, monkeypatch: pytest.MonkeyPatch, times_wrong: int
+    ) -> None:
+        asked, slips = caldav.DAVClient.request, [0]
+
+        def slipping(client: Any, *rest: Any) -> Any:
+            slips[0] += 1
+            if slips[0] <= times_wrong:
+                raise KeyError("http")
+            return asked(client, *rest)
+
+        monkeypatch.setattr(caldav.DAVClient, "request", slipping)
+        assert bookings.free_slots(Wishes(limit=1), NOW).diary_down == (times_wrong > 1)
+
     def test_a_server_that_never_answers_does_not_keep_anybody_waiting(
         self, calendar: Calendar, clinic_file: ClinicFile, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -221,6 +221,8 @@ def _months(words: str, today: dt.date) -> Optional[Tuple[int, Ago]]:
         year = _year(match["year"], today)
         if year is None:
             year = today.year if month <= today.month else today.year - 1
+            if month == today.month and (match["last"] or "").startswith("last"):  # in November "last november" is a year ago
+                year -= 1
         start = dt.date(year, month, 1)
         end = add_months(start, 1) - dt.timedelta(days=1)
         part = match["part"] or ""

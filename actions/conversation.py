@@ -122,7 +122,8 @@ def _reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tu
     memory.failures = 0
 
     if alone == "affirm" and memory.offered:
-        intents = memory.offered[:1]
+        # our question "I can go through some questions with you" is answered before what the buttons offer
+        intents = ["start_screening"] if "ask_suitability" in memory.last and "start_screening" in knowledge.answers else memory.offered[:1]
     elif alone == "ask_more" and memory.last:
         return _more(memory, known, knowledge)
     elif alone == "ask_sources" and memory.cited:

@@ -130,7 +130,7 @@ class ActionAnswer(ClinicAction):
         knowledge, check = LIBRARY.get(), tracker.get_slot(screening.SLOT)
         if screening.of_age_after_all(check, tracker.latest_message, knowledge):
             return [FollowupAction("screening_form")]
-        if memory.offered == ["start_screening"] and screening.agrees(check, tracker.latest_message, knowledge):
+        if screening.agrees(check, tracker.latest_message, knowledge, memory.offered == ["start_screening"]):
             return [FollowupAction("screening_form")]
         if memory.offered == ["start_screening"] and screening.declines(check, tracker.latest_message, knowledge):
             return await self._forget_check(dispatcher, tracker, memory)

@@ -75,6 +75,9 @@ _UNCONTROLLED = re.compile(
     r"great|stable)|out of control|all over the place|struggl\w+|too high"
     r"|very high|not really|isn'?t (?:very |really )?(?:well |good|great|controlled)|up and down)\b"
 )
+_FADED = re.compile(
+    r"\b(?:gone|healed|faded|cleared|calmed|settled|peeled (?:off|away)|back to (?:normal|my|its|the usual)|normal (?:again|now)|better now|fine now|all fine|washed off|worn off|not any ?more)\b"
+)
 _DEPTHS = (
     ("deep", re.compile(r"\b(?:deep|phenol|strong)\b(?! breath)")),
     ("medium", re.compile(r"\b(?:medium|tca|jessner\w*|moderate)\b")),
@@ -101,6 +104,34 @@ _GAVE_BIRTH = re.compile(
     rf"eleven) (?:days?|weeks?|wks?|months?|mths?|mo))\b"
     rf"|\bmy (?P<age>\d+ (?:days?|weeks?|wks?|months?|mths?)) old\b"
 )
+_LATE = re.compile(
+    r"\b(?:my )?(?:period|monthly|monthlies)(?:'?s| is| are| was)?(?: \w+){0,3} (?:late|overdue|missing)\b|\bmissed (?:my|a|one|two) periods?\b|\bmy period (?:has ?n'?t|did ?n'?t) come\b"
+)
+_LATE_BY = re.compile(r"\b(?:a|an|\d+|one|two|three|four|five|few) (?:few )?(?:days?|weeks?|wks?) (?:late|overdue)\b")
+# Skin that was burnt or tanned, in words no list holds: "got quite burnt". Burnt by something else is no sunburn.
+_BURNT = re.compile(
+    r"(?<!never )(?<!not )(?<!didn't )(?<!didnt )\b(?:(?:got|was|been|am|i'?m|im|are|is|bit|quite|really|badly|so|well|very|proper|slightly|shoulders|skin|get|a little)\s+)(?:\w+\s+){0,2}?"
+    r"(?:burnt|burned)\b(?! (?:out|my (?:hand|finger|arm|tongue)|by (?:the|a) (?:laser|wax|cream|oven|iron)|myself))|\bsun-?burn(?:t|ed)?\b"
+)
+_BROWNED = re.compile(
+    r"\b(?:caught|got|had|was in|been in|lying in|lay in|lots of|a lot of|bit of|much) (?:(?:a|some|quite|too|lot|bit|of|much|lots|in|the) ){0,4}(?:sun|sunshine)\b(?! ?(?:cream|screen|lotion|block))|"
+    r"\b(?:went|gone|got) (?:quite |very |really |pretty |nice and )?(?:brown|tanned|bronzed)\b|\bsunbath\w+"
+)
+_IN_THE_SUN = re.compile(r"\b(?:sun\w*|holiday\w*|vacation|beach|abroad|pool|garden|cruise|spain|greece|turkey|outdoors|hot day|weekend away)\b")
+_HABIT = re.compile(r"\b(?:always|easily|usually|never|tend to|every (?:time|summer|year)|whenever)\b")
+_OTHER_HEAT = re.compile(
+    r"\b(?:oven|iron|kettle|stove|hob|pan|straightener\w*|tongs|steam|boiling|hot water|tea|coffee|candle|fire|wax\w*|laser\w*|chemical|acid|peel|cream|wind|rope|friction|carpet)\b"
+)
+_THEIRS = re.compile(
+    r"^\W*(?:(?:is|are|was|were|it'?s|that'?s|thats)\s+)?(?:(?:what|for|the thing|just|only|who|that|which)\s+){0,2}(?:my|his|her|their|our)\s+(?:\w+\s+)?"
+    r"(?:mum|mom|mam|mother|dad|father|sister|brother|parents?|gran\w*|nan\w*|aunt\w*|uncle|son|daughter|husband|wife|partner|boyfriend|girlfriend|friend|cousin|niece|mate|flatmate|ex)\b"
+)
+_QUESTION = re.compile(
+    r"^\W*(?:(?:wait|but|and|so|ok|okay|sorry|hang on|hold on|hmm|also|btw|actually|oh|just|quick question|one thing|no|yes)\W+)*"
+    r"(?:does|do (?:you|u|they|these|people|ppl|stretch)|is|are|can|could|would|will|should|why|what|which|how|did (?:you|u)|who)\b"
+)
+_TAKES = re.compile(r"\b(?:take|taking|on|use|using|prescribed|daily|tablets? for|for my|finished|stopped)\b")
+_ALLERGIC_TO = re.compile(r"\b(?:allerg\w+|intoleran\w+|anaphyla\w+)\b")
 _NOT_FEEDING = re.compile(
     r"\b(?:not|never|no longer|stopped|finished|done with|isn'?t|am ?n'?t) (?:currently |actually |even )?(?:breast ?)?(?:feeding|nursing)\b|"
     r"\bbottle[ -]?fed\b|\bformula[ -]?fed\b"
@@ -169,13 +200,24 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
             continue
         if not _meant(pair[0], entity, lower, place):
             continue
+        if not (row is not None and row.family) and _THEIRS.match(_rest(lower, entity["end"])) and not _claimed(lower, entity["start"]):
+            continue
+        if pair[0] == "medicine" and _is_an_allergy(lower, entity, place):
+            pair, row = ("allergen", pair[1]), table.row_of("allergen", pair[1])
         fact = Fact(pair[0], pair[1], str(entity.get("text") or entity["value"]))
         if row is not None:
             fact = detail(fact, row, _around(lower, entity, entities, table), place, said, lower, entity)
+            # "a wax yesterday and some sun in august": the time beside a thing is its own
+            beside = place.ago(own_clause(lower, entity["start"])) if fact.since is not None else None
+            if beside is not None:
+                fact = replace(fact, since=beside)
+            if pair == ("condition", "recent_birth"):
+                fact = _dated_birth(fact, lower, entity, _around(lower, entity, entities, table), place)
             if row.family and family:
                 fact = with_detail(fact, "own", "no")
         facts.append(fact)
     facts += _of_a_child(lower, facts, denied, place)
+    facts += _of_the_sun(lower, facts, denied, table, place)
     return Reading(tuple(_once(facts)), frozenset(denied - {(f.label, f.value) for f in facts}), age_in(lower, bool(place.question == "adult")))
 
 
@@ -189,6 +231,10 @@ def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], 
     theirs = match is None or _SOMEBODY_ELSE.search(_sentence(text, match.start())) or _NOT_NOW.search(text[: match.start()])
     if match and not theirs and "pregnancy" not in named and not _OF_A_VISIT.search(text):
         found.append(Fact("condition", "pregnancy", match.group().strip(), (("now", "yes"),)))
+    match = _LATE.search(text) or (_LATE_BY.search(text) if place.question == "birth" else None)
+    theirs = match is None or _SOMEBODY_ELSE.search(_sentence(text, match.start())) or _NOT_NOW.search(text[: match.start()])
+    if match and not theirs and "pregnancy" not in named and not found:
+        found.append(Fact("condition", "pregnancy", match.group().strip(), (("now", "yes"),)))
     match = _GAVE_BIRTH.search(text)
     if match and "recent_birth" not in named and not _SOMEBODY_ELSE.search(_sentence(text, match.start())):
         old = match["old"] or match["age"]
@@ -196,6 +242,57 @@ def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], 
         if (since is not None and place.today - since.latest <= YOUNG) or (since is None and place.question == "birth"):
             found.append(Fact("condition", "recent_birth", match.group().strip(), since=since))
     return found
+
+
+def _dated_birth(fact: Fact, text: str, entity: Mapping[str, Any], around: str, place: Place) -> Fact:
+    """A birth with its day: "had my baby on feb 29 2024" is no birth in the last year."""
+    since = place.ago(own_clause(text, entity["start"])) or place.ago(around)
+    details = tuple(pair for pair in fact.details if pair[0] != "now")
+    old = since is not None and place.today - since.latest > YOUNG
+    return replace(fact, since=since, details=(*details, ("now", "no")) if old else details)
+
+
+def _of_the_sun(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], table: Table, place: Place) -> List[Fact]:
+    """Burnt or tanned skin told in passing: at its question, or where the sun or a holiday is spoken of."""
+    named = {fact.value for fact in facts} | {value for _, value in denied}
+    if named & {"sunburn", "tan", "sunbed", "fake_tan"}:
+        return []
+    for value, words in (("sunburn", _BURNT), ("tan", _BROWNED)):
+        match = words.search(text)
+        if match is None:
+            continue
+        sentence = _sentence(text, match.start())
+        if _SOMEBODY_ELSE.search(sentence) or _OTHER_HEAT.search(sentence) or _IMAGINED.search(_clause(text, match.start())) or _QUESTION.match(sentence):
+            continue
+        if re.search(r"\b(?:not|never|no|haven'?t|havent|didn'?t|didnt|don'?t|dont|easily|always|usually|if)\b", own_clause(text, match.start())):
+            continue
+        if place.question != "recent" and not (_IN_THE_SUN.search(sentence) and place.ago(sentence) is not None):
+            continue
+        row = table.row_of("condition", value)
+        fact = Fact("condition", value, match.group().strip())
+        return [detail(fact, row, sentence, place) if row is not None else fact]
+    return []
+
+
+def _is_an_allergy(text: str, entity: Mapping[str, Any], place: Place) -> bool:
+    """Whether a medicine is named as what the person cannot bear: "penicillin" where allergies are asked for, "allergic to aspirin" anywhere."""
+    clause = own_clause(text, entity["start"])
+    if _ALLERGIC_TO.search(clause):
+        return not re.search(r"\b(?:take|taking|on|use|using)\b[^,]*$", clause[: max(0, clause.find(str(entity.get("text") or "").lower()))])
+    return place.question == "allergies" and not _TAKES.search(clause)
+
+
+def _rest(text: str, at: int) -> str:
+    """What follows in the same sentence."""
+    stop = _SENTENCE.search(text, at)
+    return text[at : stop.start() if stop else len(text)]
+
+
+def own_clause(text: str, at: int) -> str:
+    """The words between two commas or "and"s that hold the place `at`."""
+    start = max((m.end() for m in _CLAUSE.finditer(text, 0, at)), default=0)
+    stop = _CLAUSE.search(text, at)
+    return text[start : stop.start() if stop else len(text)]
 
 
 def with_detail(fact: Fact, name: str, value: str) -> Fact:
@@ -217,8 +314,12 @@ def detail(
         fact = replace(fact, since=since)
     if "now" in matters:
         now = _now(fact, text, said, whole, entity)
-        if now is None and since is not None and since.latest < place.today and "now" in asked:
+        # A day that has passed ends a course of tablets, but not the colour that the sun left.
+        lasting = "now" in asked and row.rule.category == "wait"
+        if now is None and since is not None and since.latest < place.today and "now" in asked and not lasting:
             now = "no"
+        if now == "no" and lasting and not _FADED.search(text):
+            now = None
         if now is not None:
             fact = with_detail(fact, "now", now)
     elif fact.label == "product" and since is None and not _STOPPED.search(text):
@@ -297,18 +398,29 @@ def _claimed(text: str, at: int) -> bool:
     )
 
 
+def _claimed_at_all(text: str, at: int) -> bool:
+    """Whether the sentence before a thing makes it the person's own, question or not: "does my eczema matter", "is it a problem that i take warfarin"."""
+    start = max((m.end() for m in _SENTENCE.finditer(text, 0, at)), default=0)
+    before = text[start:at]
+    return bool(re.search(r"\b(?:my|mine|me|i'?m|i am|im|i have|i'?ve|ive|i had|i take|i use|i get|i was|i got|i)\b", before)) and not _IMAGINED.search(before)
+
+
 def _meant(label: str, entity: Mapping[str, Any], text: str, place: Place) -> bool:
     """Whether naming the thing tells something about the person."""
+    if str(entity["value"]) in ("sunburn", "tan") and _HABIT.search(own_clause(text, entity["start"])):
+        return False  # how the skin takes the sun is no sunburn
     if label == "product" and re.search(r"\bpeel\b", _sentence(text, entity["start"])):
         return False  # "a glycolic peel" is a peel
     if label == "allergen" and place.question != "allergies":
-        return bool(_ALLERGY.search(text))
+        return bool(_ALLERGY.search(text)) or bool(place.question and len(text.split()) <= 2)  # "nickel", remembered one question late
     if label == "allergen" and re.search(r"\b(?:metal|nickel|lidocaine)\b[^.]{0,20}\bfine\b", text):
         return False
     if label in ("treatment", "product") and (_ASKS.match(_sentence(text, entity["start"])) or _ASKS.match(_clause(text, entity["start"]))):
         return False
+    if place.question and _QUESTION.match(_sentence(text, entity["start"])) and not _claimed_at_all(text, entity["start"]):
+        return False  # "does isotretinoin matter if it was years ago?" asks, and tells nothing
     if place.question:
-        return label != "symptom" or place.question in ("conditions", "recent")
+        return label != "symptom" or place.question in ("conditions", "recent", "follow", "summary", "change")
     if label == "symptom":
         return False  # the safety guard's business
     if label in ("treatment", "product"):
@@ -388,7 +500,9 @@ def _once(facts: Sequence[Fact]) -> List[Fact]:
         if key in merged:
             known = merged[key]
             details = {**dict(known.details), **dict(fact.details)}
-            merged[key] = replace(known, details=tuple(sorted(details.items())), since=fact.since or known.since)
+            # "actually i am still on it": the day it was said to have ended holds no longer
+            again = dict(fact.details).get("now") == "yes" and dict(known.details).get("now") != "yes"
+            merged[key] = replace(known, details=tuple(sorted(details.items())), since=fact.since or (None if again else known.since))
         else:
             merged[key] = fact
     return list(merged.values())

@@ -6,7 +6,7 @@ the log gets the kind only.
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional, Tuple
@@ -73,12 +73,18 @@ def findings(text: str, claims: Claims, template: bool = False) -> List[Finding]
 def let_out(message: Message, facts: Callable[[], Mapping[str, str]], claims: Optional[Claims] = None) -> Message:
     """The message itself, or, when it says what it may not, a sentence that hands over to a person.
 
-    A list of sources quotes other people's titles and passes as it is.
+    A list of sources quotes other people's titles and passes as it is. `quoted` in the data are the person's own words, which claim nothing
+    ("laser hair removal"): they are passed over, and do not travel on.
     """
     if message.data.get("type") == "sources":
         return message
     table = claims or load()
-    texts = [message.text, *(title for title, _ in message.buttons)]
+    text = message.text
+    if "quoted" in message.data:
+        for words in sorted(message.data["quoted"], key=len, reverse=True):
+            text = re.sub(rf"(?<!\w){re.escape(words)}(?!\w)", "…", text, flags=re.I)
+        message = replace(message, data={key: value for key, value in message.data.items() if key != "quoted"})
+    texts = [text, *(title for title, _ in message.buttons)]
     kinds = [f.kind for text in texts for f in findings(text, table)]
     if not kinds:
         return message

@@ -9,7 +9,7 @@ import re
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from actions import conversation, mentions, suitability
+from actions import conversation, mentions, output_guard, suitability
 from actions.answers import COURTESY, SAFETY, Message, Turn, buttons, source_rows
 from actions.memory import Memory
 from actions.suitability import Fact
@@ -43,6 +43,9 @@ _NOT_FOR_MINORS = ("book_consultation", "start_screening", "ask_waiting_time")
 ALARMS = ("report_emergency", "express_crisis", "report_urgent_symptom")
 ALARM_LEVELS = ("emergency", "urgent", "crisis")
 
+_TAKES_BACK = re.compile(
+    r"^\W*(?:(?:oh|no|hmm+|um+|wait|but|and|sorry|ok)\W+)*(?:actually|wait|sorry|i mean|i meant|hang on|hold on|scratch that|correction|no|thinking about it)\b"
+)
 _INTERROGATIVE = re.compile(
     r"\?\s*$|^\W*(?:(?:and|but|so|also|btw|ok|okay|hang on|wait|sorry|just|yes|no|quick question|forget (?:that|it)|never ?mind(?: that)?|nvm|"
     r"actually|hey|oh|before that|first|one thing)\W+)*"
@@ -68,6 +71,11 @@ _UNSURE = re.compile(
     r"may be|maybe|possibly|could be|can'?t remember|cannot remember"
     r"|don'?t remember|forgot(?:ten)?|hard to say|not certain|who knows)\b"
 )
+# "no. well actually i might be": what comes after a second thought counts.
+_SECOND_THOUGHT = re.compile(
+    r"(?<=\S)[\s,.;!-]+(?:no |oh |but )?\b(?:actually|wait|hang on|hold on|scratch that|i mean|i meant|or rather|well|sorry|though|come to think of it|"
+    r"thinking about it)\b"
+)
 _MEN = re.compile(r"\b(?:i'?m|i am|im|as) (?:a |an )?(?:\w+ )?(?:man|guy|bloke|male|dude|lad)\b|^\W*(?:male|man)\W*$")
 _SKIP = re.compile(r"^\W*(?:skip|pass|next(?: question)?|rather not|prefer not|i'?d rather not|leave (?:it|that|this) out)\b")
 _BACK = re.compile(r"^\W*(?:go back|back|previous|undo|one back|step back|i made a mistake)\W*$")
@@ -75,6 +83,13 @@ _STOP = re.compile(
     r"^\W*(?:stop|cancel|quit|exit|end|forget (?:it|this)|never ?mind|enough|i want to stop|stop (?:it|this|asking|please|the \w+))\W*(?:please)?\W*$"
 )
 _WHY = re.compile(r"^\W*(?:but |and |ok but )?why\b(?!.{60})")
+# Why in other words: somebody who does not like to be asked.
+_MUST_I = re.compile(
+    r"^\W*(?:but |and |um+ |erm |sorry |wait |hang on |ok but )*(?:do i (?:really |actually )?(?:have|need) to(?: (?:say|answer|tell|do)\b.{0,25})?|must i(?: .{0,20})?|is (?:this|that|it) (?:really |actually )?"
+    r"(?:necessary|needed|relevant|important)|what'?s (?:that|this|it) (?:got )?to do with\b.{0,25}|what (?:has|does) (?:that|this|it) (?:got |have )?to do with\b.{0,25}|are (?:you|u) (?:even )?allowed to ask\b.{0,20}"
+    r"|what (?:do|would) (?:you|u) need (?:that|this|it|to know(?: that| this)?) for|how is (?:that|this|it) relevant|(?:that'?s|thats|that is|this is|its|it'?s)(?: a (?:bit|little)| quite| very| rather| pretty| so| too)? "
+    r"(?:personal|private|nosy|intrusive|rude)\b.{0,20}|(?:that'?s |thats )?none of (?:your|ur) business)\W*$"
+)
 _REPEAT = re.compile(r"^\W*(?:repeat|again|say (?:it|that) again|what was the question|pardon|come again|what)\W*\??$")
 _PUZZLED = re.compile(
     r"^\W*(?:what do (?:you|u) mean(?: by .{1,40})?|what does (?:that|this|it) (?:even )?mean|what'?s (?:that|this) mean|i (?:don'?t|do not|"
@@ -113,12 +128,20 @@ _NONE_OF = {
     ),
 }
 _RESTART = re.compile(r"^\W*(?:start (?:over|again|from the beginning)|restart|begin again)\W*$")
+_CARRY_ON = re.compile(
+    r"\b(?:let'?s |can we |we can |i want to |i'?d like to |please |ready to |happy to )(?:please )?(?:go on|continue|carry on|resume|keep going|pick up where)\b"
+)
 _GO_ON = re.compile(r"^\W*(?:(?:yes|ok|okay|sure|please)\W*)?(?:go on|continue|carry on|resume|let'?s (?:go on|continue)|keep going)\b")
 # "none of these" answers the question that waits; it is no "no" to going on.
 _TO_THE_QUESTION = re.compile(r"^\W*(?:none|nothing|neither|never)\b")
 _CHANGE = re.compile(
     r"^\W*(?:change|edit|correct|wrong|not right|something(?:'s| is) wrong|that'?s (?:wrong|not right)|that is (?:wrong|not right)|"
     r"i want to change|let me change|fix)\b"
+)
+# To "tell me if anything is wrong or missing": nothing is.
+_ALL_THERE = re.compile(
+    r"^\W*(?:(?:no|nope|nah|yes|yep|yeah|ok|okay)\W+)*(?:nothing(?: else| more| (?:is )?(?:wrong|missing|to (?:add|change)))*|(?:that'?s|thats|that is|it'?s|its|it is|all|everything(?:'s| is)?) "
+    r"(?:all|it|everything|right|correct|fine|good|ok|okay|there)(?: now)?|all (?:good|right|correct|fine)|nothing (?:wrong|missing))\W*(?:thanks?|thank you|ta)?\W*$"
 )
 _OBSESSED = re.compile(
     r"\b(?:obsess\w*|rul(?:e|es|ing|ed) my life|ruin(?:s|ed|ing)? my life|tak(?:e|es|en|ing) over my life|all i (?:can )?think (?:of|about)|"
@@ -131,6 +154,16 @@ _OTHERS_SAID = re.compile(
     r"\b(?:he|she|they|people|someone|somebody|everyone|boyfriend|girlfriend|husband|wife|partner|ex|mum|mom|friends?|kids?|bf|"
     r"gf)\b.{0,25}\b(?:said|says|say|called|calls|told|thinks?|laughed)\b"
 )
+_ABOUT_OTHERS = re.compile(
+    r"^\W*(?:(?:no|well|but|only|just|and|so|erm|um+)\W+)*(?:my|his|her|our)\s+(?:\w+\s+)?"
+    r"(?:mum|mom|mam|mother|dad|father|sister|brother|parents?|gran\w*|nan\w*|aunt\w*|uncle|son|daughter|husband|wife|partner|boyfriend|girlfriend|friend|cousin|niece|mate|flatmate|ex)(?:'?s)?\b"
+)
+# "warfarin is what my mum takes, i take nothing"
+_NOTHING_OF_MINE = re.compile(
+    r"\b(?:i (?:take|use|have|had|get|got)|i'?m on|i am on|i'?ve (?:had|got)) (?:absolutely |just )?(?:nothing|none|no such thing)\b|\b(?:nothing|none) (?:for|with|from) me\b|\bnot me\b|"
+    r"\bi (?:don'?t|do not|haven'?t|never)(?: (?:have|take|get|use|had|got))?(?: (?:it|any|anything|that|them|one|those|any of (?:it|them|those|these)))?\W*$"
+)
+_ABOUT_ME = re.compile(r"\b(?:i|i'm|im|i've|ive|me|mine|myself)\b|\bmy (?:own|skin|marks?|tummy|legs?|body)\b")
 # Said at the question about skin, these single words mean a tone; anywhere else they would mean the marks or a room.
 _TONES = (
     ("VI", re.compile(r"\b(?:dark brown|very dark|deep(?:est)?|black)\b")),
@@ -143,6 +176,8 @@ _MEANT_AGE = re.compile(
     r"\b(?:meant|mean|typo|mistyped|wrong|should be|should say|actually)\W+(?:it'?s |i'?m |to say |to type |to put |is )?(\d{2})\b(?!\s*(?:weeks?|"
     r"months?|days?|%))"
 )
+_NEVER_BURNS = re.compile(r"\b(?:never (?:really |ever )?(?:burn|get (?:sun)?burnt)|(?:don'?t|dont|do not) burn)\b")
+_TANS = re.compile(r"(?<!never )(?<!not )(?<!don't )(?<!dont )\b(?:tan|tans|go brown|goes brown|turn brown|brown easily)\b")
 _LIGHT_BROWN = re.compile(r"\blight(?:er)? brown\b")
 _TYPE = re.compile(r"\b(?:type|fitz\w*|number)?\s*(?P<type>iii|iv|vi|ii|i|v|[1-6])\b")
 _ROMAN = {"i": "I", "ii": "II", "iii": "III", "iv": "IV", "v": "V", "vi": "VI"}
@@ -283,17 +318,20 @@ def offer(slot: Any, knowledge: Knowledge) -> Optional[Tuple[State, Message]]:
     return state, Message(texts["texts"]["paused"], rows, {"type": "screening"})
 
 
-def agrees(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
-    """Whether the message after the offer says: go on."""
+def agrees(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge, offered: bool = True) -> bool:
+    """Whether the message after the offer says: go on, or answers the question that waits. Not `offered` this very time: only in so many words."""
     state = State.from_slot(slot)
     text = " ".join(str(parse.get("text") or "").split()).lower()
-    if state is None or state.stage != "paused" or not state.offered:
+    if state is None or state.stage != "paused":
         return False
-    return (
-        text == knowledge.screening["buttons"]["resume"].lower()
-        or bool(_GO_ON.match(text) or _TO_THE_QUESTION.match(text))
-        or parsed.asked(parse) == ["affirm"]
-    )
+    if _GO_ON.match(text) or _CARRY_ON.search(text):
+        return True
+    if not state.offered or not offered:
+        return False
+    if text == knowledge.screening["buttons"]["resume"].lower() or _TO_THE_QUESTION.match(text) or parsed.asked(parse) == ["affirm"]:
+        return True
+    now = dt.datetime.now(tz=dt.timezone.utc)
+    return state.asked in ORDER and "?" not in text and _Turn(state, parse, Memory(), knowledge, now)._answers_the_open()
 
 
 def declines(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge) -> bool:
@@ -433,10 +471,26 @@ class _Turn:
         recent = touched is not None and self.now - touched < FRESH
         self.state.stage = "asking"
         if recent or self.state.offered:
-            self.state.offered = False
+            offered, self.state.offered = self.state.offered, False
+            if offered and self.state.asked in ORDER and self._answers_the_open():
+                return self._answer(self._pressed())
             return self._go_on(self.texts["resumed"])
         self.state.asked = "resume"
         return self._ask_to_resume()
+
+    def _answers_the_open(self) -> bool:
+        """Whether the message after "shall we go on?" answers the question that waits, instead of saying yes."""
+        if self._pressed() is not None:
+            return True
+        if _GO_ON.match(self.lower) or _CARRY_ON.search(self.lower):
+            return False
+        if _TO_THE_QUESTION.match(self.lower):
+            return self.state.asked in HEALTH_QUESTIONS
+        question = self.state.asked
+        if question in SINGLE:
+            return bool(self._about_in(question))
+        reading = self._reading()
+        return (question == "adult" and reading.age is not None) or any(self._belongs(f, question) for f in reading.facts)
 
     def _ask_to_resume(self) -> Step:
         began = _time(self.state.touched) or self.now
@@ -486,6 +540,8 @@ class _Turn:
         if _ALREADY.search(self.lower) and len(self.lower.split()) <= 12 and not self._tells() and self.state.asked not in ("summary", "change"):
             self._take_denied()
             return self._go_on(self.texts["asked_already"]) if self.state.asked in self.state.given else self._ask(self.texts["asked_already"])
+        if self.lower.strip(" .!") == "back" and self.state.asked == "area" and self._about_in("area").get("area"):
+            return None  # the body's
         if _BACK.match(self.lower) or (intent == "go_back" and short and not self._tells() and self.state.asked not in ("summary", "change")):
             return self._back()
         if _THANKS.match(self.lower) or _GREETS.match(self.lower):
@@ -494,7 +550,7 @@ class _Turn:
             return self._explain()
         if _NODS.match(self.lower) and not self._nod_answers():
             return self._ask()
-        if intent in ("ask_why", "ask_more") or (_WHY.match(self.lower) and short and intent not in ABOUT_ONESELF):
+        if _MUST_I.match(self.lower) or intent in ("ask_why", "ask_more") or (_WHY.match(self.lower) and short and intent not in ABOUT_ONESELF):
             self._say(fill(self._question("why") or self.texts["cannot_skip"].format(reason=self.texts["cannot_skip_adult"]), self.facts))
             return self._ask()
         if _REPEAT.match(self.lower) or (intent == "repeat" and short):
@@ -556,6 +612,8 @@ class _Turn:
                 or now[2:] != before[2:]
                 or (now[1] != before[1] and not {"nlu_fallback", "out_of_scope"} & set(self.intents))
             )
+            if not understood and not heard and self._puts_detail_right():
+                return self._ask(self.texts["corrected"])
             if not understood and heard:  # told at another question than its own
                 self.state.failures = 0
                 if asides:
@@ -577,6 +635,24 @@ class _Turn:
         if question == "summary" and understood == "right":
             return self._finish()
         return self._go_on(self.texts["back_to"] if asides else "")
+
+    def _puts_detail_right(self) -> bool:
+        """ "actually it isn't, my sugars are all over the place": says anew what was asked last about one thing."""
+        if not self.state.followed or not _TAKES_BACK.match(self.lower):
+            return False
+        label, value, name = self.state.followed[-1].split("|")
+        fact = next((f for f in self.state.known if (f.label, f.value) == (label, value)), None)
+        row = self.table.row_of(label, value)
+        if fact is None or row is None:
+            return False
+        told = mentions.detail(fact, row, self.lower, self._place(), bare=name == "when")
+        if told == fact:
+            return False
+        self.state.tell([told])
+        if name in OF_THE_ILLNESS:  # the same illness under its other names
+            kin = [f for f in self.state.known for r in [self.table.row_of(f.label, f.value)] if r is not None and r.key == row.key]
+            self.state.tell([mentions.with_detail(f, name, dict(told.details)[name]) for f in kin if name in dict(told.details)])
+        return True
 
     def _place(self) -> mentions.Place:
         question = self.state.asked.removeprefix("which:") if self.state.asked != "resume" else ""
@@ -710,6 +786,13 @@ class _Turn:
             or (question in ("birth", "marks", "skin") and not row_facts and not self.state.about.get("area"))
         ):
             found["area"] = areas
+        elif areas and not (self.state.given.get("area") or self.state.about.get("area")):
+            # "no allergies, the marks are on my thighs": beside other things, a place counts that is named with the marks
+            own = [e for e in entities if e.get("entity") == "body_area" and "other" not in (e.get("said") or ())]
+            clauses = [(str(e["value"]), mentions.own_clause(self.lower, max(0, self.lower.find(str(e.get("text") or "").lower())))) for e in own]
+            named = [value for value, clause in clauses if re.search(r"\b(?:stretch ?)?marks?\b", clause)]
+            if named:
+                found["area"] = list(dict.fromkeys(named))
         if values("mark_colour") and question != "skin" and (question in ("marks", "summary", "change") or not self.state.about.get("colour")):
             found["colour"] = values("mark_colour")
         if question == "marks":
@@ -732,6 +815,9 @@ class _Turn:
     def _tone(self) -> str:
         tones = [str(e["value"]) for e in self.parse.get("entities") or [] if e.get("entity") == "skin_tone"]
         if tones:
+            if "VI" in tones and _NEVER_BURNS.search(self.lower) and not any(w in self.lower for w in ("black", "dark", "african", "ebony", "deep")):
+                # who tans well and never burns describes type IV; only "never burn" by itself is kept on the darker, more careful side
+                tones = [t for t in tones if t != "VI"] + (["IV"] if _TANS.search(self.lower) else []) or tones
             return max(tones, key=list(_ROMAN.values()).index)  # the darker one is the more careful one
         if _LIGHT_BROWN.search(self.lower):
             return "IV"
@@ -746,6 +832,11 @@ class _Turn:
     def _yes_no(self, text: Optional[str] = None) -> str:
         """ "yes", "no", "unsure" or "". "no idea" is unsure, "i think so" is yes, "don't think so" is no."""
         words = self.lower if text is None else text.lower()
+        for thought in reversed(list(_SECOND_THOUGHT.finditer(words))):
+            tail = words[thought.end() :].strip(" ,.;!-")
+            later = self._yes_no(tail) if tail else ""
+            if later:
+                return later
         if re.search(r"\b(?:don'?t|do not) think so\b", words):
             return "no"
         if _UNSURE.search(words) and not re.match(r"^\W*(?:yes|yeah|no\b(?! idea| clue))", words):
@@ -783,8 +874,13 @@ class _Turn:
             return self._plain(question, plain) if plain in ("yes", "no") else ""
         if question in SINGLE:
             return self._single(question, plain, words)
+        of_it = any(self._belongs(f, question) for f in told)
+        if told and not of_it and plain != "no":
+            return ""  # told at another question than its own: noted, and this one is still open
+        if not told and question in HEALTH_QUESTIONS and _NOTHING_OF_MINE.search(self.lower):
+            plain = "no"
         if told or (reading.denied and plain != "yes"):
-            state.given[question] = "told" if any(self._belongs(f, question) for f in told) else "none" if plain == "no" or not told else "told"
+            state.given[question] = "told" if of_it else "none"
             return "told"
         if question == "birth" and _MEN.search(self.lower):
             return self._plain(question, "no")
@@ -796,6 +892,9 @@ class _Turn:
             return self._plain(question, plain)
         if only_aside or not words:
             return ""
+        if question in HEALTH_QUESTIONS and _ABOUT_OTHERS.match(self.lower) and not _ABOUT_ME.search(self.lower):
+            self._ask(self.texts["only_yours"])
+            return "ask_again"
         return self._own_words(question, words)
 
     def _single(self, question: str, plain: str, words: str) -> str:
@@ -815,7 +914,9 @@ class _Turn:
 
     def _belongs(self, fact: Fact, question: str) -> bool:
         row = self.table.row_of(fact.label, fact.value)
-        return row is None or row.question == question or (row.question in LISTS and question in LISTS)
+        if row is None:
+            return self._line_of(fact) == question or question not in ("birth", "scars", "allergies")
+        return row.question == question or (row.question in ("conditions", "medicines", "birth") and question in ("conditions", "medicines"))
 
     def _own_words(self, question: str, words: str) -> str:
         """Something nobody has a word for ("POTS"): noted as it was written; the clinician decides."""
@@ -828,7 +929,7 @@ class _Turn:
         )
         if not speaks or "nlu_fallback" in self.intents:
             return ""
-        self.state.tell([Fact("answer", "unlisted", words[:80])])
+        self.state.tell([Fact("answer", "unlisted", words[:80], (("question", question),))])
         self.state.given[question] = "told"
         self._say(self.texts["noted_as_written"])
         return "told"
@@ -867,11 +968,14 @@ class _Turn:
             self._say(self.texts["corrected"])
             self.state.asked = "change"
             return "told"
-        if self.lower == names["right"].lower() or (plain == "yes" and self.state.asked == "summary"):
+        if self.lower == names["right"].lower() or (plain == "yes" and self.state.asked == "summary") or _ALL_THERE.match(self.lower):
             return "right"
         for question, title in ((q, self.questions[q]["name"]) for q in ORDER[1:]):
             if self.lower == title.lower():
                 return self._reopen(question)
+        if plain == "yes" and self.state.asked == "change" and not only_aside:
+            self._ask()
+            return "ask_again"
         if only_aside:
             return ""
         for question, words in _PARTS:
@@ -981,6 +1085,7 @@ class _Turn:
     def _follow_up(self) -> str:
         """The next missing detail of a fact as "label|value|detail", or the empty string."""
         self._share_details()
+        self._share_dates()
         for fact in self.state.known:
             row = self.table.row_of(fact.label, fact.value)
             if row is None:
@@ -992,10 +1097,19 @@ class _Turn:
                 key = f"{fact.label}|{fact.value}|{name}"
                 if key in self.state.followed or name in details:
                     continue
+                if name == "now" and row.rule.category == "wait" and not self._days_over(fact, row):
+                    continue
                 if name == "when" and (fact.since is not None or details.get("now") == "yes" or not self._timed(fact, row)):
                     continue
                 return key
         return ""
+
+    def _share_dates(self) -> None:
+        """ "gave birth 5 weeks ago, c section": the operation was on the day of the birth."""
+        birth = next((f for f in self.state.known if f.value == "recent_birth" and f.since is not None), None)
+        for fact in self.state.known:
+            if birth is not None and fact.value == "c_section" and fact.since is None:
+                self.state.tell([replace(fact, since=birth.since)])
 
     def _share_details(self) -> None:
         """Diabetes named twice ("diabetes", then "metformin") is one illness: what is known of it holds for both."""
@@ -1010,7 +1124,16 @@ class _Turn:
         """Whether no missing detail could change anything: the wait is over whatever the answer."""
         if fact.since is None or row.rule.category != "wait" or row.rule.wait is None:
             return False
-        return suitability.ends(row.rule.wait, fact.since.latest) <= self.today
+        over = suitability.ends(row.rule.wait, fact.since.latest)
+        if fact.label == "condition" and any(
+            name == "now" for name, _ in row.asks
+        ):  # what may still show after the days are counted is asked for some time longer
+            over = suitability.ends(row.rule.wait, over)
+        return over <= self.today
+
+    def _days_over(self, fact: Fact, row: Row) -> bool:
+        """Whether the counted days of a wait have just passed, so that only what is still to be seen matters."""
+        return fact.since is not None and row.rule.wait is not None and suitability.ends(row.rule.wait, fact.since.latest) <= self.today
 
     @staticmethod
     def _timed(fact: Fact, row: Row) -> bool:
@@ -1140,7 +1263,7 @@ class _Turn:
         elif asked in ("summary", "change"):
             before = self.state.path[-1] if self.state.path else None
         else:
-            earlier = self.state.path[: self.state.path.index(asked)] if asked in self.state.path else self.state.path
+            earlier = [q for q in ORDER[: ORDER.index(asked)] if q in self.state.path] if asked in ORDER else self.state.path
             before = earlier[-1] if earlier else None
         if before is None or (before == "consent" and self.state.consent):
             return self._ask(self.texts["first_question"])
@@ -1191,7 +1314,7 @@ class _Turn:
         words = self.knowledge.screening["result"]
         lines = []
         for question in ORDER[1:]:
-            if question not in self.state.given:
+            if question not in self.state.given and not any(self._line_of(f) == question for f in self.state.known):
                 continue
             lines.append((words["names"][question], self._line(question)))
         return lines
@@ -1209,12 +1332,14 @@ class _Turn:
         told = [self._told(f) for f in self.state.known if self._line_of(f) == question]
         if told:
             return ", ".join(dict.fromkeys(told))
-        return str({"skipped": words["left_out"], "unsure": words["not_sure"]}.get(self.state.given[question], words["nothing"]))
+        return str({"skipped": words["left_out"], "unsure": words["not_sure"]}.get(self.state.given.get(question, ""), words["nothing"]))
 
     def _line_of(self, fact: Fact) -> str:
         row = self.table.row_of(fact.label, fact.value)
         if row is not None:
             return row.question
+        if "question" in dict(fact.details):
+            return dict(fact.details)["question"]
         return {"condition": "conditions", "medicine": "medicines", "allergen": "allergies"}.get(fact.label, "conditions")
 
     def _told(self, fact: Fact) -> str:
@@ -1222,6 +1347,8 @@ class _Turn:
         words = [fact.said]
         if details.get("own") == "no":
             words.append(self.knowledge.screening["result"]["family"])
+        if details.get("now") == "no" and fact.since is None:
+            words.append(self.knowledge.screening["result"]["past"])
         if fact.since is not None:
             span = fact.since
             words.append(
@@ -1284,7 +1411,13 @@ class _Turn:
             parts.append(words["bring"].format(things="; ".join(outcome.bring[:3])))
         parts.append(words["close"])
         following = words["next"]["no_selling" if not outcome.selling else key]
-        data: Dict[str, Any] = {"type": "screening_result", "outcome": key, "table_version": outcome.table_version, "reviewed_by": outcome.reviewed_by}
+        data: Dict[str, Any] = {
+            **self._quoted(),
+            "type": "screening_result",
+            "outcome": key,
+            "table_version": outcome.table_version,
+            "reviewed_by": outcome.reviewed_by,
+        }
         if outcome.sources:
             data["sources"] = source_rows(outcome.sources, self.knowledge)
         return Message("\n".join(parts), buttons(following, self.knowledge), data)
@@ -1296,4 +1429,11 @@ class _Turn:
         return reason.advice
 
     def _say(self, text: str, titles: Sequence[str] = ()) -> None:
-        self.messages.append(Message(text, [(title, title) for title in titles], {"type": "screening"}))
+        self.messages.append(Message(text, [(title, title) for title in titles], {"type": "screening", **self._quoted()}))
+
+    def _quoted(self) -> Dict[str, List[str]]:
+        """The person's own words, as far as the last look at what leaves would take them for a claim of ours."""
+        said = [f.said for f in self.state.known] + [word for words in self.state.about.values() for word in words]
+        claims = output_guard.load()
+        quoted = list(dict.fromkeys(words for words in said if words and output_guard.findings(words, claims)))
+        return {"quoted": quoted} if quoted else {}

@@ -167,7 +167,8 @@ def assess(facts: Iterable[Fact], table: Table, on: dt.date) -> Outcome:
         if row is not None:
             reason = _judge(fact, row, on)
             if reason is None:
-                noted.append(f"{row.condition}: {fact.said or fact.value}")
+                over = " (in the past)" if dict(fact.details).get("now") == "no" and fact.since is None else ""
+                noted.append(f"{row.condition}: {fact.said or fact.value}{over}")
             else:
                 reasons.append(reason)
                 selling = selling and not row.no_selling

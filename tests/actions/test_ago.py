@@ -11,6 +11,8 @@ from actions.ago import number, read_ago
 TODAY = dt.date(2026, 11, 22)
 
 SAID = [
+    ("last november", "2025-11-01", "2025-11-30"),
+    ("since last october", "2026-10-01", "2026-10-31"),
     ("stopped roaccutane in march", "2026-03-01", "2026-03-31"),
     ("since last march", "2026-03-01", "2026-03-31"),
     ("in december", "2025-12-01", "2025-12-31"),

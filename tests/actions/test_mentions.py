@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actions import mentions
+from actions import mentions, suitability
 from actions.ago import Ago
 from actions.mentions import Place, read
 from knowledge.contraindications import read_table
@@ -139,3 +139,65 @@ def test_an_illness_in_a_manner_of_speaking_is_nobodys(nlp: Any) -> None:
     joke = "nearly had a heart attack when i saw the price, do you do instalments"
     assert entities_of(nlp(clean(joke))) == []
     assert [e["value"] for e in entities_of(nlp(clean("i had a heart attack and whats the price")))] == ["heart_disease"]
+
+
+ASIDE = [
+    # question, what is typed → rows that are told; what only asks, is somebody else's or was burnt by something else tells nothing
+    ("allergies", "wait does isotretinoin matter if it was years ago?", set()),
+    ("medicines", "is warfarin a problem?", set()),
+    ("medicines", "did a course of accutane last year", {"isotretinoin"}),
+    ("conditions", "does my eczema count", {"eczema"}),
+    ("medicines", "warfarin is what my mum takes", set()),
+    ("medicines", "i take warfarin like my mum", {"blood_thinner"}),
+    ("birth", "my period is late", {"pregnancy"}),
+    ("birth", "im about a week late", {"pregnancy"}),
+    ("recent", "got quite burnt two weeks ago on holiday", {"sunburn_tan"}),
+    ("recent", "caught a lot of sun in greece last week", {"sunburn_tan"}),
+    ("recent", "never burnt there", set()),
+    ("recent", "i got burned by the oven last week", set()),
+    ("", "got quite burnt on the beach last week, can i still come", {"sunburn_tan"}),
+    ("", "i always get burnt in the sun", set()),
+    ("scars", "nickel", {"metal_allergy"}),
+]
+
+
+@pytest.mark.parametrize(("question", "text", "found"), ASIDE)
+def test_what_is_told_in_passing(nlp: Any, question: str, text: str, found: set[str]) -> None:
+    assert rows(read(parse(nlp, text), TABLE, Place(TODAY, question=question))) == found
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "label"),
+    [
+        ("allergies", "penicillin", "allergen"),
+        ("allergies", "aspirin", "allergen"),
+        ("", "im allergic to aspirin", "allergen"),
+        ("allergies", "none, but i take aspirin every day", "medicine"),
+        ("medicines", "aspirin", "medicine"),
+        ("medicines", "i take aspirin because im allergic to ibuprofen", "medicine"),
+    ],
+)
+def test_a_medicine_one_cannot_bear_is_no_medicine_one_takes(nlp: Any, question: str, text: str, label: str) -> None:
+    facts = read(parse(nlp, text), TABLE, Place(TODAY, question=question)).facts
+    assert label in {f.label for f in facts if f.value in ("aspirin", "antibiotic")}, facts
+
+
+def test_the_time_beside_a_thing_is_its_own(nlp: Any) -> None:
+    [wax] = [
+        f for f in read(parse(nlp, "had a wax yesterday and a bit of rain in august"), TABLE, Place(TODAY, question="recent")).facts if f.value == "waxing"
+    ]
+    assert wax.since == Ago(dt.date(2026, 11, 21), dt.date(2026, 11, 21))
+
+
+@pytest.mark.parametrize(
+    ("text", "recent"), [("had my baby on feb 29 2024", False), ("had a baby 5 weeks ago", True), ("just had a baby", True), ("gave birth 6 years ago", False)]
+)
+def test_a_birth_long_ago_is_no_recent_one(nlp: Any, text: str, recent: bool) -> None:
+    facts = read(parse(nlp, text), TABLE, Place(TODAY, question="birth")).facts
+    assert bool(suitability.assess(facts, TABLE, TODAY).reasons) == recent, facts
+
+
+def test_still_on_it_after_all_forgets_the_day_it_ended() -> None:
+    known = suitability.Fact("medicine", "isotretinoin", "accutane", (("now", "no"),), Ago(dt.date(2025, 1, 1), dt.date(2025, 1, 31)))
+    [fact] = mentions.merge([known], [suitability.Fact("medicine", "isotretinoin", "accutane", (("now", "yes"),))])
+    assert fact.since is None and dict(fact.details) == {"now": "yes"}

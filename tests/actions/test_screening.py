@@ -432,3 +432,132 @@ class TestTheOfferToGoOn:
         person = Person().reaches("marks")
         person.says("my boyfriend said theyre disgusting", "express_distress")
         assert person.slot["distress"] == 1 and person.slot["facts"] == []
+
+
+class TestMessyPeople:
+    """What real people do to a form: second thoughts, other people, questions back, their own words."""
+
+    def test_a_second_thought_counts(self) -> None:
+        person = Person().reaches("birth")
+        person.says("no. well actually i might be", "deny")
+        assert [f["value"] for f in person.slot["facts"]] == ["pregnancy"] and person.slot["given"]["birth"] == "unsure"
+
+    @pytest.mark.parametrize(
+        ("text", "means"),
+        [("yes. no sorry i mean no", "none"), ("no wait, yes i do", "which"), ("no sorry", "none"), ("no, well not really", "none"), ("sorry, no", "none")],
+    )
+    def test_the_last_of_several_answers_counts(self, text: str, means: str) -> None:
+        person = Person().reaches("conditions")
+        person.says(text, "deny")
+        assert person.asked == "which:conditions" if means == "which" else person.slot["given"]["conditions"] == means
+
+    @pytest.mark.parametrize(
+        "text", ["do i have to?", "thats a bit personal", "are you allowed to ask me that", "what has that got to do with it", "none of your business"]
+    )
+    def test_somebody_who_does_not_like_the_question_hears_why(self, text: str) -> None:
+        person = Person().reaches("birth")
+        said = person.says(text, "nlu_fallback")
+        assert str(CHECK["questions"]["birth"]["why"])[:40] in said and person.asked == "birth"
+
+    def test_back_at_the_question_where_is_the_body_s(self) -> None:
+        person = Person().reaches("area")
+        person.says("back", "go_back", entity("body_area", "back", "back"))
+        assert person.slot["about"]["area"] == ["back"] and person.asked == "marks"
+
+    def test_going_back_twice_goes_back_two_questions(self) -> None:
+        person = Person().reaches("marks")
+        person.says("go back", "go_back")
+        assert person.asked == "area"
+        person.says("go back", "go_back")
+        assert person.asked == "birth"
+
+    def test_a_thing_told_at_another_question_leaves_that_one_open(self) -> None:
+        person = Person().reaches("allergies")
+        said = person.says("oh and i take warfarin", "ask_medication", entity("medicine", "warfarin", "warfarin"))
+        assert person.asked == "allergies" and "noted" in said and [f["value"] for f in person.slot["facts"]] == ["warfarin"]
+
+    def test_somebody_else_s_illness_is_not_noted(self) -> None:
+        person = Person().reaches("medicines")
+        said = person.says("my mum takes warfarin", "ask_medication", entity("medicine", "warfarin", "warfarin", ["other"]))
+        assert person.asked == "medicines" and not person.slot["facts"] and "so for you" in said
+        person.says("warfarin is what my mum takes, i take nothing", "ask_medication", entity("medicine", "warfarin", "warfarin"))
+        assert person.asked == "allergies" and not person.slot["facts"]
+
+    def test_an_answer_about_one_thing_can_be_put_right_a_question_later(self) -> None:
+        person = Person().reaches("conditions")
+        person.says("diabetes", "ask_medical_condition", entity("condition", "diabetes", "diabetes"))
+        person.says("yes its controlled", "affirm")
+        assert person.asked == "medicines"
+        said = person.says("actually it isnt, my sugars are all over the place", "nlu_fallback")
+        assert "corrected" in said and person.slot["facts"][0]["details"] == {"controlled": "no"} and person.asked == "medicines"
+
+    def test_the_own_words_of_a_person_are_no_claim_of_ours(self) -> None:
+        person = Person().reaches("recent")
+        person.says("laser hair removal on my legs on 31 october", "ask_hair_removal", entity("treatment", "laser_hair_removal", "laser hair removal"))
+        if person.asked != "summary":
+            person.says("yes", "affirm")
+        [shown] = [m for m in person.last.messages if "laser hair removal" in m.text]
+        out = output_guard.let_out(shown, KNOWLEDGE.facts)
+        assert out.text == shown.text and "quoted" not in out.data
+        shown.text += "\nWe guarantee it."
+        assert "guarantee" not in output_guard.let_out(shown, KNOWLEDGE.facts).text
+
+    @pytest.mark.parametrize("text", ["nothing", "no, nothing missing", "thats all", "no thats right", "all good"])
+    def test_nothing_to_change_is_agreement(self, text: str) -> None:
+        person = Person().reaches("summary")
+        person.says(text, "deny")
+        assert person.slot["stage"] == "done"
+
+    def test_a_past_pregnancy_stands_as_past(self) -> None:
+        person = Person().reaches("birth")
+        person.says("no, the marks came with my pregnancy 4 years ago", "deny", entity("condition", "pregnancy", "pregnancy", ["past"]))
+        person.slot["asked"] = "summary"
+        assert "Pregnancy and birth: pregnancy (in the past)" in person.says("again", "repeat")
+
+    def test_the_c_section_was_on_the_day_of_the_birth(self) -> None:
+        person = Person().reaches("birth")
+        person.says(
+            "gave birth 5 weeks ago, c section",
+            "ask_after_birth",
+            entity("condition", "recent_birth", "gave birth"),
+            entity("condition", "c_section", "c section"),
+        )
+        assert {f["value"]: f["since"] for f in person.slot["facts"]}["c_section"] == ["2026-10-18", "2026-10-18"] and person.asked == "follow"
+
+    def test_sunburn_two_weeks_ago_is_asked_whether_it_shows(self) -> None:
+        person = Person().reaches("recent")
+        said = person.says("got quite burnt 2 weeks ago", "ask_sun")
+        assert "still red" in said
+        person.says("yes still", "affirm")
+        person.says("yes", "affirm")
+        assert person.slot["outcome"] == "not_treated_here"
+
+    @pytest.mark.parametrize(("text", "tone"), [("i tan well, never burn", "IV"), ("never burn", "VI"), ("black, never burn, i tan too", "VI")])
+    def test_who_tans_well_and_never_burns_is_type_four(self, text: str, tone: str) -> None:
+        person = Person().reaches("skin")
+        person.says(text, "ask_skin_tone", entity("skin_tone", "VI", "never burn"))
+        assert person.slot["about"]["skin_tone"] == [tone]
+
+    def test_the_place_named_with_the_marks_counts_beside_other_things(self) -> None:
+        person = Person().reaches("birth")
+        person.says(
+            "no, the marks are on my thighs, and i have eczema on my hands",
+            "inform",
+            entity("body_area", "thighs", "thighs"),
+            entity("condition", "eczema", "eczema"),
+            entity("body_area", "hands", "hands"),
+        )
+        assert person.slot["about"]["area"] == ["thighs"]
+
+    def test_the_question_that_waits_can_be_answered_instead_of_saying_yes(self) -> None:
+        person = Person().reaches("marks")
+        person.slot = {**person.slot, "stage": "paused", "offered": True}
+        parse = {"text": "purple", "intent": {"name": "inform"}, "entities": [entity("mark_colour", "purple", "purple")]}
+        assert screening.agrees(person.slot, parse, KNOWLEDGE)
+        person.says("purple", "inform", entity("mark_colour", "purple", "purple"))
+        assert person.slot["about"]["colour"] == ["purple"] and person.asked == "skin"
+
+    @pytest.mark.parametrize(("text", "goes_on"), [("ok im back, lets continue", True), ("continue", True), ("yes", False), ("how much is it?", False)])
+    def test_going_on_in_so_many_words_needs_no_offer(self, text: str, goes_on: bool) -> None:
+        slot = {**Person().reaches("marks").slot, "stage": "paused"}
+        assert screening.agrees(slot, {"text": text, "intent": {"name": "affirm"}, "entities": []}, KNOWLEDGE, offered=False) == goes_on

@@ -36,6 +36,12 @@ _FIRST_PERSON = re.compile(
     r"i)\b[^.!?;,]{0,60}$"
 )
 _IMAGINED = re.compile(r"\b(?:if|unless|suppose|what about|in case|say)\b")
+# An indirect question is no condition: "check if i can have it".
+_WHETHER = re.compile(r"\b(?:if|whether) (?:i|it|you|they|this|that)(?:'?s|'?m)? ?(?:can|could|should|would|will|is|are|am|do|ok|okay|allowed)\b")
+_STRONG_CLAIM = re.compile(r"\b(?:i'?m on|i am on|i have|i'?ve got|ive got|i take|i'?m taking|i had|i get|i use|i'?m (?!able|allowed|going)\w+)\b")
+_I_DO = re.compile(
+    r"\b(?:cos|coz|cuz|because|since|as|and|which) (?:yes )?i (?:actually )?(?:do|am|have|did|was)\b(?! not|n't)|\bi (?:actually |really )?do have (?:it|that|one)\b"
+)
 _DENIED_AFTER = re.compile(r"\s*[?:,-]\s*(?:no|nope|nah|none|not me)\b(?! idea)")
 _ALLERGY = re.compile(
     r"\b(?:allerg\w*|react\w*|(?:make|makes|made|leave|leaves|give|gives|gave) me (?:\w+ )?(?:itch\w*|red|rash\w*|a rash|hives|blister\w*|"
@@ -102,6 +108,7 @@ _GAVE_BIRTH = re.compile(
     rf" one))(?! session| treatment| appointment)\b"
     rf"|\bmy (?:youngest|{_CHILD})(?:'?s| is)(?: only| just| now| about)? (?P<old>(?:\d+|a|two|three|four|five|six|seven|eight|nine|ten|"
     rf"eleven) (?:days?|weeks?|wks?|months?|mths?|mo))\b"
+    rf"|\bmy (?:\w+ )?{_CHILD} (?:was|were|got) (?:\w+ )?born\b|\b(?:delivered|birthed) (?:him|her|them|my {_CHILD})\b"
     rf"|\bmy (?P<age>\d+ (?:days?|weeks?|wks?|months?|mths?)) old\b"
 )
 _LATE = re.compile(
@@ -193,7 +200,7 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
         if "negated" in said or _DENIED_AFTER.match(lower, entity["end"]):
             denied.add(pair)
             continue
-        if "hypothetical" in said and not _claimed(lower, entity["start"]):
+        if "hypothetical" in said and not (_claimed(lower, entity["start"]) or _real_after_all(lower, entity, place)):
             continue
         family = "other" in said or (row is not None and row.family and bool(_FAMILY.search(_sentence(lower, entity["start"]))))
         if family and not (row is not None and row.family and _FAMILY.search(lower)) and "other" in said:
@@ -393,9 +400,19 @@ def _claimed(text: str, at: int) -> bool:
     """ "can i still come, i have eczema": a plain claim inside a question."""
     start = max((m.end() for m in _CLAUSE.finditer(text, 0, at)), default=0)
     before = text[start:at]
+    asked = list(_WHETHER.finditer(before))
+    if asked and _STRONG_CLAIM.search(before, asked[-1].end()) and not _IMAGINED.search(before, asked[-1].end()):
+        return True  # "can you check if i can have it im on blood thinners"
     return (
         bool(_FIRST_PERSON.search(before)) and not _IMAGINED.search(before) and not re.match(r"\s*(?:can|could|should|would|do|does|is|are|will|may)\b", before)
     )
+
+
+def _real_after_all(text: str, entity: Mapping[str, Any], place: Place) -> bool:
+    """Put as a condition, and still so: "is it ok if i had a c section last november", "if i have diabetes? cos i do"."""
+    sentence = _sentence(text, entity["start"])
+    dated = re.search(r"\b(?:i|ive|i've|my)\b", sentence[: max(0, sentence.find(str(entity.get("text") or "").lower()))]) and place.ago(sentence) is not None
+    return bool(dated) or bool(_I_DO.search(text, entity["end"]))
 
 
 def _claimed_at_all(text: str, at: int) -> bool:

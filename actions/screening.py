@@ -44,7 +44,14 @@ ALARMS = ("report_emergency", "express_crisis", "report_urgent_symptom")
 ALARM_LEVELS = ("emergency", "urgent", "crisis")
 
 _TAKES_BACK = re.compile(
-    r"^\W*(?:(?:oh|no|hmm+|um+|wait|but|and|sorry|ok)\W+)*(?:actually|wait|sorry|i mean|i meant|hang on|hold on|scratch that|correction|no|thinking about it)\b"
+    r"^\W*(?:(?:oh|no|hmm+|um+|wait|but|and|sorry|ok)\W+)*(?:actually|wait|sorry|i mean|i meant|hang on|hold on|scratch that|correction|no|never ?mind|nvm|forget that|ignore that|thinking about it)\b"
+)
+_BARE_NO = re.compile(
+    r"(?:^|[.,;!]\s*)\W*(?:no|nope|nah|none|nothing(?: like that)?|neither|not)\W*(?:$|[,.;!]|(?:and|but|i|im|none|nothing|never|not|really)\b)"
+)
+_RETRACTS = re.compile(
+    r"^\W*(?:(?:oh|no|hmm+|um+|wait|but|and|sorry|ok|actually|hang on|hold on|omg|lol|oops|my bad)\W+)+(?:no\W+)?(?:i'?m not|i am not|i don'?t|i do not|i haven'?t|that was|i was (?:only )?(?:joking|kidding)|"
+    r"only joking|just (?:joking|kidding)|(?:i )?(?:pressed|hit|clicked|tapped|picked) the wrong|scratch that|ignore that|wrong (?:button|one|answer)|that'?s wrong|it'?s not)\b"
 )
 _INTERROGATIVE = re.compile(
     r"\?\s*$|^\W*(?:(?:and|but|so|also|btw|ok|okay|hang on|wait|sorry|just|yes|no|quick question|forget (?:that|it)|never ?mind(?: that)?|nvm|"
@@ -105,6 +112,9 @@ _BYE = re.compile(
     r"bye bye|see (?:you|ya)|c ?ya|later|talk later|ttyl|i'?ll (?:come back|do (?:it|this) later|finish (?:it |this )?later)"
     r"|(?:i )?(?:have|got|need) to go|gotta go|brb|good ?night|night)\b.{0,25}$"
 )
+_LATER = re.compile(
+    r"\b(?:do|finish|continue|carry on with|come back to|complete|resume) (?:(?:this|it|that|the (?:check|rest|questions)) )?(?:some ?)?(?:later|another (?:time|day)|tomorrow|tonight|after work)\b"
+)
 _THANKS = re.compile(r"^\W*(?:ok(?:ay)? |great |lovely |oh )?(?:thanks?|thank you|thx|ty|cheers|ta|tysm)(?: (?:you|so much|a lot|very much|love|x+))*\W*$")
 _GREETS = re.compile(
     r"^\W*(?:hi+|hiya|hello+|hey+|good (?:morning|afternoon|evening)|anyone (?:there|here)|are you (?:still )?there)(?: (?:again|there|hi|hello))*\W*$"
@@ -141,7 +151,7 @@ _CHANGE = re.compile(
 # To "tell me if anything is wrong or missing": nothing is.
 _ALL_THERE = re.compile(
     r"^\W*(?:(?:no|nope|nah|yes|yep|yeah|ok|okay)\W+)*(?:nothing(?: else| more| (?:is )?(?:wrong|missing|to (?:add|change)))*|(?:that'?s|thats|that is|it'?s|its|it is|all|everything(?:'s| is)?) "
-    r"(?:all|it|everything|right|correct|fine|good|ok|okay|there)(?: now)?|all (?:good|right|correct|fine)|nothing (?:wrong|missing))\W*(?:thanks?|thank you|ta)?\W*$"
+    r"(?:all|it|everything|right|correct|fine|good|ok|okay|there)(?: now)?|done|send it|submit|all (?:good|right|correct|fine)|nothing (?:wrong|missing))\W*(?:thanks?|thank you|ta)?\W*$"
 )
 _OBSESSED = re.compile(
     r"\b(?:obsess\w*|rul(?:e|es|ing|ed) my life|ruin(?:s|ed|ing)? my life|tak(?:e|es|en|ing) over my life|all i (?:can )?think (?:of|about)|"
@@ -154,6 +164,13 @@ _OTHERS_SAID = re.compile(
     r"\b(?:he|she|they|people|someone|somebody|everyone|boyfriend|girlfriend|husband|wife|partner|ex|mum|mom|friends?|kids?|bf|"
     r"gf)\b.{0,25}\b(?:said|says|say|called|calls|told|thinks?|laughed)\b"
 )
+# Names of drugs and illnesses nobody listed still sound like it.
+_SOUNDS_MEDICAL = {
+    "medicines": re.compile(
+        r"\b\w{3,}(?:virals?|mab|nib|statins?|pril|olol|sartan|azole|cillin|mycin|triptan|gliptin|oxetine|alopram|dipine|azepam|profen|caine|biotics?|steroids?|depressants?|histamines?|vaccines?)\b"
+    ),
+    "conditions": re.compile(r"\b\w{2,}(?:itis|osis|a?emia|oma|pathy|algia|plasia|trophy)\b|\b\w+(?:'s)? (?:syndrome|disease|disorder|deficiency)\b"),
+}
 _ABOUT_OTHERS = re.compile(
     r"^\W*(?:(?:no|well|but|only|just|and|so|erm|um+)\W+)*(?:my|his|her|our)\s+(?:\w+\s+)?"
     r"(?:mum|mom|mam|mother|dad|father|sister|brother|parents?|gran\w*|nan\w*|aunt\w*|uncle|son|daughter|husband|wife|partner|boyfriend|girlfriend|friend|cousin|niece|mate|flatmate|ex)(?:'?s)?\b"
@@ -526,12 +543,15 @@ class _Turn:
         """Words about the check itself: stop, back, skip, why, again, from the start."""
         if self.state.asked in ("summary", "change") and self._names_a_part():
             return None
+        if re.fullmatch(r"\W*(?:y|n|yh|ye|k)\W*", self.lower):  # a word that short says yes or no, whatever it was taken for
+            return None
         short = len(self.lower.split()) <= 9
         intent = self.intents[0] if len(self.intents) == 1 else ""
         names = {key: title.lower() for key, title in self.knowledge.screening["buttons"].items()}
-        if _BYE.match(self.lower) and not self._tells():
+        if (_BYE.match(self.lower) or (short and _LATER.search(self.lower))) and not self._tells():
             return self._leave()
-        if self.lower == names["stop"] or _STOP.match(self.lower) or (intent == "stop" and short and not self._reading().facts):
+        of_a_course = re.search(r"\b(?:stopped|finished|came off|quit|ended)\b", self.lower)  # "never mind, i finished it in the summer"
+        if self.lower == names["stop"] or _STOP.match(self.lower) or (intent == "stop" and short and not of_a_course and not self._reading().facts):
             return self._stop(self.texts["stopped"])
         if _RESTART.match(self.lower) or (intent == "restart" and short):
             return self._restart()
@@ -593,6 +613,13 @@ class _Turn:
             if self._is_minor(reading, question == "adult"):
                 return self._minor()
             before = self._snapshot()
+            taken_back = self._taken_back(reading)
+            if taken_back:
+                self._reopen(taken_back)
+                self.state.failures = 0
+                return self._ask(self.texts["going_back"])
+            if question in ORDER and not reading.facts and re.search(r"\b(?:it|them|that|those)\b", self.lower) and self._puts_detail_right():
+                return self._ask(self.texts["corrected"])  # "never mind, i finished it in the summer"
             self._note_distress()
             self._take(reading)
             pieces = [] if question in ("summary", "change") and self._names_a_part() else self._pieces()
@@ -636,18 +663,34 @@ class _Turn:
             return self._finish()
         return self._go_on(self.texts["back_to"] if asides else "")
 
+    def _taken_back(self, reading: mentions.Reading) -> str:
+        """ "oh wait no im not": the question whose answer is taken back, to be asked anew; or the empty string."""
+        if reading.facts or not _RETRACTS.match(self.lower):
+            return ""
+        rows = [(fact, self.table.row_of(fact.label, fact.value)) for fact in self.state.known]
+        if self.state.asked in ("summary", "change"):  # only where one answer had ended the check
+            return next((row.question for fact, row in rows if row is not None and self._ends(fact)), "")
+        if self.state.asked not in SINGLE or not rows:
+            return ""
+        row = rows[-1][1]
+        before = ORDER[ORDER.index(self.state.asked) - 1]
+        return row.question if row is not None and row.question == before else ""
+
     def _puts_detail_right(self) -> bool:
         """ "actually it isn't, my sugars are all over the place": says anew what was asked last about one thing."""
-        if not self.state.followed or not _TAKES_BACK.match(self.lower):
+        if not self.state.known or not _TAKES_BACK.match(self.lower):
             return False
-        label, value, name = self.state.followed[-1].split("|")
+        last = self.state.known[-1]
+        label, value, name = self.state.followed[-1].split("|") if self.state.followed else (last.label, last.value, "")
         fact = next((f for f in self.state.known if (f.label, f.value) == (label, value)), None)
         row = self.table.row_of(label, value)
-        if fact is None or row is None:
+        if fact is None or row is None or not row.asks:
             return False
         told = mentions.detail(fact, row, self.lower, self._place(), bare=name == "when")
         if told == fact:
             return False
+        if dict(told.details).get("now") == "yes" and told.since is not None and fact.since is None:
+            told = mentions.with_detail(told, "now", "no")  # the day it ended was said just now
         self.state.tell([told])
         if name in OF_THE_ILLNESS:  # the same illness under its other names
             kin = [f for f in self.state.known for r in [self.table.row_of(f.label, f.value)] if r is not None and r.key == row.key]
@@ -879,7 +922,9 @@ class _Turn:
             return ""  # told at another question than its own: noted, and this one is still open
         if not told and question in HEALTH_QUESTIONS and _NOTHING_OF_MINE.search(self.lower):
             plain = "no"
-        if told or (reading.denied and plain != "yes"):
+        if plain == "no" and self._denies_another(question, reading):
+            plain, told = "", []
+        elif told or (reading.denied and plain != "yes"):
             state.given[question] = "told" if of_it else "none"
             return "told"
         if question == "birth" and _MEN.search(self.lower):
@@ -896,6 +941,14 @@ class _Turn:
             self._ask(self.texts["only_yours"])
             return "ask_again"
         return self._own_words(question, words)
+
+    def _denies_another(self, question: str, reading: mentions.Reading) -> bool:
+        """Whether a "no ..." is about other questions only: "no allergies or keloids" where medicines are asked for."""
+        if question not in HEALTH_QUESTIONS or _BARE_NO.search(self.lower):
+            return False
+        rows = [self.table.row_of(label, value) for label, value in reading.denied]
+        denied = {row.question for row in rows if row is not None} | {q for q, words in _NONE_OF.items() if words.search(self.lower)}
+        return bool(denied) and question not in denied
 
     def _single(self, question: str, plain: str, words: str) -> str:
         about = self.state.about
@@ -927,7 +980,9 @@ class _Turn:
         speaks = set(self.intents) & (ABOUT_ONESELF | {"inform"}) or re.search(
             r"\b(?:i have|i'?ve|i take|i use|i got|i get|i had|i'?m on|i suffer|diagnosed)\b", self.lower
         )
-        if not speaks or "nlu_fallback" in self.intents:
+        sounds = _SOUNDS_MEDICAL.get(question)
+        named = sounds is not None and sounds.search(words.lower()) is not None and "?" not in words
+        if not named and (not speaks or "nlu_fallback" in self.intents):
             return ""
         self.state.tell([Fact("answer", "unlisted", words[:80], (("question", question),))])
         self.state.given[question] = "told"
@@ -1221,7 +1276,7 @@ class _Turn:
             choices = ", ".join(str(b["title"]).lower() for b in self._buttons())
             return str(self.texts["when_retry"]) if name == "when" else str(self.texts["follow_help"]).format(choices=choices)
         if asked in ("summary", "change"):
-            return self.texts["what_to_change"]
+            return self.texts["summary_why" if part == "why" else "what_to_change"]
         if asked.startswith("which:") and part == "ask":
             return str(self.texts["which"])
         return str(self.questions[asked.removeprefix("which:")][part])

@@ -158,6 +158,12 @@ ASIDE = [
     ("", "got quite burnt on the beach last week, can i still come", {"sunburn_tan"}),
     ("", "i always get burnt in the sun", set()),
     ("scars", "nickel", {"metal_allergy"}),
+    ("", "is it ok if i had a c section last november?", {"surgery"}),
+    ("", "can you still treat me if i have diabetes? cos i do", {"diabetes"}),
+    ("", "would it matter if i had diabetes", set()),
+    ("", "can u check if i can have it done im on blood thinners", {"blood_thinner"}),
+    ("", "can you tell me if i can have it if i have eczema", set()),
+    ("birth", "my son was born in february this year", {"recent_birth"}),
 ]
 
 

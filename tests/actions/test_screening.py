@@ -561,3 +561,47 @@ class TestMessyPeople:
     def test_going_on_in_so_many_words_needs_no_offer(self, text: str, goes_on: bool) -> None:
         slot = {**Person().reaches("marks").slot, "stage": "paused"}
         assert screening.agrees(slot, {"text": text, "intent": {"name": "affirm"}, "entities": []}, KNOWLEDGE, offered=False) == goes_on
+
+    def test_a_course_that_is_over_after_all_is_put_right_and_does_not_stop_the_check(self) -> None:
+        person = Person().reaches("medicines")
+        person.says("im on roaccutane, 3 months in", "ask_isotretinoin", entity("medicine", "isotretinoin", "roaccutane"))
+        assert person.asked == "allergies"
+        said = person.says("never mind, i finished it in the summer", "stop")
+        assert "corrected" in said and person.asked == "allergies"
+        assert person.slot["facts"][0]["details"]["now"] == "no" and person.slot["facts"][0]["since"][1] == "2026-08-31"
+
+    @pytest.mark.parametrize("text", ["y", "Y", "yh"])
+    def test_a_letter_says_yes_whatever_it_was_taken_for(self, text: str) -> None:
+        person = Person().reaches("consent")
+        person.says(text, "ask_why" if text != "yh" else "affirm")
+        assert person.asked == "adult"
+
+    def test_later_keeps_the_answers(self) -> None:
+        person = Person().reaches("area")
+        person.says("can i do this later", "skip")
+        assert person.slot["stage"] == "paused" and "deleted" not in person.effects
+
+    def test_a_pregnancy_told_by_mistake_is_asked_anew(self) -> None:
+        person = Person().reaches("birth")
+        person.says("IM PREGNANT!!!", "inform", entity("condition", "pregnancy", "PREGNANT"))
+        assert person.asked == "summary"
+        person.says("oh wait no im not, took a test this morning, negative", "deny")
+        assert person.asked == "birth" and not person.slot["facts"]
+        person.says("no", "deny")
+        assert person.asked == "area"
+
+    def test_no_to_something_else_leaves_the_question_open(self) -> None:
+        person = Person().reaches("medicines")
+        person.says("no allergies or keloids", "deny", entity("condition", "keloid", "keloids", ["negated"]))
+        assert person.asked == "medicines" and person.slot["given"]["allergies"] == person.slot["given"]["scars"] == "none"
+        person.says("no", "deny")
+        assert person.asked == "recent"
+
+    @pytest.mark.parametrize(
+        ("question", "text", "noted"),
+        [("medicines", "antiretrovirals", True), ("conditions", "ehlers danlos syndrome", True), ("conditions", "asdf ghjk", False)],
+    )
+    def test_an_unlisted_name_that_sounds_medical_is_noted(self, question: str, text: str, noted: bool) -> None:
+        person = Person().reaches(question)
+        person.says(text, "nlu_fallback")
+        assert (person.asked != question) == noted

@@ -126,6 +126,11 @@ _BROWNED = re.compile(
 )
 _IN_THE_SUN = re.compile(r"\b(?:sun\w*|holiday\w*|vacation|beach|abroad|pool|garden|cruise|spain|greece|turkey|outdoors|hot day|weekend away)\b")
 _HABIT = re.compile(r"\b(?:always|easily|usually|never|tend to|every (?:time|summer|year)|whenever)\b")
+_OPERATION = re.compile(r"\b\w{3,}(?:ectomy|ectomies|plasty|otomy|ostomy|rrhaphy)\b")
+_TRYING = re.compile(
+    r"\b(?:we'?re|we are|i'?m|i am|im|been|have been) (?:still |currently |actively |just )?trying\b(?! to (?!conceive|get preg|fall preg|be preg|have))"
+)
+_FOR_PCOS = re.compile(r"\b(?:pcos|polycystic|pco)\b")
 _OTHER_HEAT = re.compile(
     r"\b(?:oven|iron|kettle|stove|hob|pan|straightener\w*|tongs|steam|boiling|hot water|tea|coffee|candle|fire|wax\w*|laser\w*|chemical|acid|peel|cream|wind|rope|friction|carpet)\b"
 )
@@ -211,6 +216,8 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
             continue
         if pair[0] == "medicine" and _is_an_allergy(lower, entity, place):
             pair, row = ("allergen", pair[1]), table.row_of("allergen", pair[1])
+        if pair == ("medicine", "metformin") and _FOR_PCOS.search(lower):
+            pair, row = ("medicine", "metformin_for_pcos"), None  # no diabetes; a medicine on no list, so the clinician decides first
         fact = Fact(pair[0], pair[1], str(entity.get("text") or entity["value"]))
         if row is not None:
             fact = detail(fact, row, _around(lower, entity, entities, table), place, said, lower, entity)
@@ -224,6 +231,7 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
                 fact = with_detail(fact, "own", "no")
         facts.append(fact)
     facts += _of_a_child(lower, facts, denied, place)
+    facts += _of_surgery(lower, facts, entities, table, place)
     facts += _of_the_sun(lower, facts, denied, table, place)
     return Reading(tuple(_once(facts)), frozenset(denied - {(f.label, f.value) for f in facts}), age_in(lower, bool(place.question == "adult")))
 
@@ -242,6 +250,9 @@ def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], 
     theirs = match is None or _SOMEBODY_ELSE.search(_sentence(text, match.start())) or _NOT_NOW.search(text[: match.start()])
     if match and not theirs and "pregnancy" not in named and not found:
         found.append(Fact("condition", "pregnancy", match.group().strip(), (("now", "yes"),)))
+    match = _TRYING.search(text) if place.question == "birth" else None
+    if match and "trying_to_conceive" not in named and not _SOMEBODY_ELSE.search(_sentence(text, match.start())):
+        found.append(Fact("condition", "trying_to_conceive", match.group().strip()))
     match = _GAVE_BIRTH.search(text)
     if match and "recent_birth" not in named and not _SOMEBODY_ELSE.search(_sentence(text, match.start())):
         old = match["old"] or match["age"]
@@ -249,6 +260,25 @@ def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], 
         if (since is not None and place.today - since.latest <= YOUNG) or (since is None and place.question == "birth"):
             found.append(Fact("condition", "recent_birth", match.group().strip(), since=since))
     return found
+
+
+def _of_surgery(text: str, facts: Sequence[Fact], entities: Sequence[Mapping[str, Any]], table: Table, place: Place) -> List[Fact]:
+    """An operation by a name that no list holds: "had a hysterectomy in january"."""
+    match = _OPERATION.search(text)
+    row = table.row_of("treatment", "plastic_surgery")
+    if match is None or row is None or any(table.row_of(f.label, f.value) is row for f in facts):
+        return []
+    clause, sentence = own_clause(text, match.start()), _sentence(text, match.start())
+    theirs = _SOMEBODY_ELSE.search(sentence) or _THEIRS.match(_rest(text, match.end()))
+    if theirs or _QUESTION.match(sentence) or re.search(r"\b(?:no|not|never|if|without|having|need|before|want|getting|instead)\b", clause):
+        return []
+    if not place.question and not (_HAD.search(sentence) and place.ago(sentence) is not None):
+        return []
+    entity = {"entity": "treatment", "value": "plastic_surgery", "text": match.group(), "start": match.start(), "end": match.end()}
+    around = _around(text, entity, [entity, *entities], table)
+    fact = detail(Fact("treatment", "plastic_surgery", match.group()), row, around, place)
+    beside = place.ago(clause) if fact.since is not None else None
+    return [replace(fact, since=beside or fact.since)]
 
 
 def _dated_birth(fact: Fact, text: str, entity: Mapping[str, Any], around: str, place: Place) -> Fact:

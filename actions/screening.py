@@ -46,9 +46,11 @@ ALARM_LEVELS = ("emergency", "urgent", "crisis")
 _TAKES_BACK = re.compile(
     r"^\W*(?:(?:oh|no|hmm+|um+|wait|but|and|sorry|ok)\W+)*(?:actually|wait|sorry|i mean|i meant|hang on|hold on|scratch that|correction|no|never ?mind|nvm|forget that|ignore that|thinking about it)\b"
 )
+_NO_AND_ASKS = re.compile(r"^\W*(?:no|none|nope|nah|nothing|neither)(?: of (?:that|those|these|them))?\s*[,.;!]+\s*(?!wait|sorry|actually)\w")
 _BARE_NO = re.compile(
     r"(?:^|[.,;!]\s*)\W*(?:no|nope|nah|none|nothing(?: like that)?|neither|not)\W*(?:$|[,.;!]|(?:and|but|i|im|none|nothing|never|not|really)\b)"
 )
+_OF_THE_PLACE = re.compile(r"\b(?:marks?|area|where|place|treat\w*|also|and|not|actually|instead|meant|mean|add|only|just|should)\b")
 _RETRACTS = re.compile(
     r"^\W*(?:(?:oh|no|hmm+|um+|wait|but|and|sorry|ok|actually|hang on|hold on|omg|lol|oops|my bad)\W+)+(?:no\W+)?(?:i'?m not|i am not|i don'?t|i do not|i haven'?t|that was|i was (?:only )?(?:joking|kidding)|"
     r"only joking|just (?:joking|kidding)|(?:i )?(?:pressed|hit|clicked|tapped|picked) the wrong|scratch that|ignore that|wrong (?:button|one|answer)|that'?s wrong|it'?s not)\b"
@@ -95,7 +97,7 @@ _MUST_I = re.compile(
     r"^\W*(?:but |and |um+ |erm |sorry |wait |hang on |ok but )*(?:do i (?:really |actually )?(?:have|need) to(?: (?:say|answer|tell|do)\b.{0,25})?|must i(?: .{0,20})?|is (?:this|that|it) (?:really |actually )?"
     r"(?:necessary|needed|relevant|important)|what'?s (?:that|this|it) (?:got )?to do with\b.{0,25}|what (?:has|does) (?:that|this|it) (?:got |have )?to do with\b.{0,25}|are (?:you|u) (?:even )?allowed to ask\b.{0,20}"
     r"|what (?:do|would) (?:you|u) need (?:that|this|it|to know(?: that| this)?) for|how is (?:that|this|it) relevant|(?:that'?s|thats|that is|this is|its|it'?s)(?: a (?:bit|little)| quite| very| rather| pretty| so| too)? "
-    r"(?:personal|private|nosy|intrusive|rude)\b.{0,20}|(?:that'?s |thats )?none of (?:your|ur) business)\W*$"
+    r"(?:personal|private|nosy|intrusive|rude)\b.{0,20}|(?:that'?s |thats )?none of (?:your|ur) business|mind (?:your|ur) own(?: business)?)\W*$"
 )
 _REPEAT = re.compile(r"^\W*(?:repeat|again|say (?:it|that) again|what was the question|pardon|come again|what)\W*\??$")
 _PUZZLED = re.compile(
@@ -562,7 +564,8 @@ class _Turn:
             return self._go_on(self.texts["asked_already"]) if self.state.asked in self.state.given else self._ask(self.texts["asked_already"])
         if self.lower.strip(" .!") == "back" and self.state.asked == "area" and self._about_in("area").get("area"):
             return None  # the body's
-        if _BACK.match(self.lower) or (intent == "go_back" and short and not self._tells() and self.state.asked not in ("summary", "change")):
+        dated = mentions.read_ago(self.lower, self.today) is not None  # "wait no it was april"
+        if _BACK.match(self.lower) or (intent == "go_back" and short and not dated and not self._tells() and self.state.asked not in ("summary", "change")):
             return self._back()
         if _THANKS.match(self.lower) or _GREETS.match(self.lower):
             return self._ask(self.texts["welcome" if _THANKS.match(self.lower) else "hello_again"])
@@ -825,7 +828,8 @@ class _Turn:
         if areas and (
             question == "area"
             or not (question or self.state.given.get("area"))
-            or (question in ("summary", "change", "consent", "adult") and not row_facts)
+            or (question in ("consent", "adult") and not row_facts)
+            or (question in ("summary", "change") and not row_facts and (len(self.lower.split()) <= 3 or _OF_THE_PLACE.search(self.lower)))
             or (question in ("birth", "marks", "skin") and not row_facts and not self.state.about.get("area"))
         ):
             found["area"] = areas
@@ -888,6 +892,9 @@ class _Turn:
             return "no"
         if _YES.match(words):
             return "yes"
+        last = re.search(r"\b(yes|yeah|yep|yh|no|nope|nah)\W*$", words)
+        if last and len(words.split()) <= 5:  # "some are yes"
+            return "yes" if last[1].startswith("y") else "no"
         if text is None and len(self.intents) == 1:
             return {"affirm": "yes", "deny": "no"}.get(self.intents[0], "")
         return ""
@@ -933,6 +940,9 @@ class _Turn:
             state.tell([Fact("condition", "keloid", self.lower[:60], (("own", "no"),))])
             state.given[question] = "told"
             return "told"
+        lead = _NO_AND_ASKS.match(self.lower) if only_aside and question in HEALTH_QUESTIONS else None
+        if lead:
+            return self._plain(question, "no")
         if plain:
             return self._plain(question, plain)
         if only_aside or not words:
@@ -1051,8 +1061,7 @@ class _Turn:
             self.state.about.pop(key, None)
 
         def stays(fact: Fact) -> bool:
-            row = self.table.row_of(fact.label, fact.value)
-            return row is None or row.question != question
+            return self._line_of(fact) != question
 
         gone = {f"{f.label}|{f.value}|" for f in self.state.known if not stays(f)}
         self.state.followed = [key for key in self.state.followed if not any(key.startswith(start) for start in gone)]
@@ -1074,6 +1083,13 @@ class _Turn:
 
     def _is_side(self, piece: Mapping[str, Any]) -> bool:
         intent = str(piece["intent"])
+        if (
+            intent in ("express_distress", "report_mild_symptom")
+            and self.state.asked == "adult"
+            and len(self.text.split()) <= 4
+            and self._reading().age is not None
+        ):
+            return False  # "im thirty one" tells an age, however it was read
         if intent not in self.knowledge.answers or intent in COURTESY or intent in ("start_screening", "ask_more", "ask_sources"):
             return False
         text = str(piece["text"]).lower().strip()
@@ -1253,8 +1269,7 @@ class _Turn:
         return Step(self.state, self.messages, False, self.effects)
 
     def _belongs_to(self, fact: Fact, question: str) -> bool:
-        row = self.table.row_of(fact.label, fact.value)
-        return row is not None and row.question == question
+        return self._line_of(fact) == question
 
     @staticmethod
     def _lead(lead: str) -> str:
@@ -1391,6 +1406,8 @@ class _Turn:
 
     def _line_of(self, fact: Fact) -> str:
         row = self.table.row_of(fact.label, fact.value)
+        if row is not None and row.question in ("conditions", "medicines") and fact.label in ("condition", "medicine"):
+            return f"{fact.label}s"  # an illness is read among the illnesses, whatever its row asks for
         if row is not None:
             return row.question
         if "question" in dict(fact.details):

@@ -605,3 +605,38 @@ class TestMessyPeople:
         person = Person().reaches(question)
         person.says(text, "nlu_fallback")
         assert (person.asked != question) == noted
+
+    def test_none_and_a_question_is_an_answer_and_a_question(self) -> None:
+        person = Person().reaches("conditions")
+        said = person.says("none, how much is it?", "ask_price")
+        assert "£" in said and person.asked == "medicines" and person.slot["given"]["conditions"] == "none"
+
+    def test_medicines_are_read_among_the_medicines_and_illnesses_among_the_illnesses(self) -> None:
+        person = Person().reaches("conditions")
+        person.says(
+            "breast cancer, all clear, and methotrexate",
+            "inform",
+            entity("condition", "cancer", "breast cancer"),
+            entity("medicine", "methotrexate", "methotrexate"),
+        )
+        person.slot["asked"] = "summary"
+        said = person.says("again", "repeat")
+        assert "- Health: breast cancer" in said and "- Medicines: methotrexate" in said
+
+    def test_a_place_said_in_passing_at_the_summary_is_no_new_place(self) -> None:
+        person = Person().reaches("area")
+        person.says("arms", "inform", entity("body_area", "arms", "arms"))
+        person.slot["asked"] = "summary"
+        person.says("yes as on the breast", "affirm", entity("body_area", "breasts", "breast"))
+        assert person.effects[-1:] == ["save_screening"] and "- Where: arms" in "- " + "\n- ".join(person.last.effects[-1].data["summary"])
+
+    def test_a_time_put_right_is_no_way_back(self) -> None:
+        person = Person().reaches("medicines")
+        person.says("accutane, came off it in march", "ask_isotretinoin", entity("medicine", "isotretinoin", "accutane"))
+        person.says("wait no it was april", "go_back")
+        assert person.slot["facts"][0]["since"][1] == "2026-04-30" and person.asked == "allergies"
+
+    def test_an_age_is_no_distress(self) -> None:
+        person = Person().reaches("adult")
+        said = person.says("im thirty one", "express_distress")
+        assert person.asked == "birth" and "Samaritans" not in said

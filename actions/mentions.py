@@ -42,7 +42,7 @@ _STRONG_CLAIM = re.compile(r"\b(?:i'?m on|i am on|i have|i'?ve got|ive got|i tak
 _I_DO = re.compile(
     r"\b(?:cos|coz|cuz|because|since|as|and|which) (?:yes )?i (?:actually )?(?:do|am|have|did|was)\b(?! not|n't)|\bi (?:actually |really )?do have (?:it|that|one)\b"
 )
-_DENIED_AFTER = re.compile(r"\s*[?:,-]\s*(?:no|nope|nah|none|not me)\b(?! idea)")
+_DENIED_AFTER = re.compile(r"\s*[?:,-]+\s*(?:(?:who me|me|lol|haha|god|omg)[\s?!,.]+)*(?:no|nope|nah|none|not me)\b(?! idea)")
 _ALLERGY = re.compile(
     r"\b(?:allerg\w*|react\w*|(?:make|makes|made|leave|leaves|give|gives|gave) me (?:\w+ )?(?:itch\w*|red|rash\w*|a rash|hives|blister\w*|"
     r"bumps)|break out|intoleran\w*|sensitiv\w*|came out in|come out in|rash from|swell\w* from|hives from)\b"
@@ -64,7 +64,7 @@ _ELSEWHERE = re.compile(
 )
 _THERE = re.compile(
     r"\b(?:(?:on|in|over|near|round|around|under) (?:it|them|that|the|my) ?(?:\w+ )?(?:area|marks?|stretch ?marks?|skin|scar)|same (?:area|"
-    r"place|spot)|right there|all over|over (?:them|it)|where the marks|on top)\b"
+    r"place|spot)|right there|\bon (?:it|them|these|those)\b|all over|over (?:them|it)|where the marks|on top)\b"
 )
 _ACTIVE = re.compile(r"\b(?:active|flar\w+|right now|at the moment|bad now|weep\w*|open|currently|as we speak|today)\b")
 _CALM = re.compile(
@@ -126,6 +126,16 @@ _BROWNED = re.compile(
 )
 _IN_THE_SUN = re.compile(r"\b(?:sun\w*|holiday\w*|vacation|beach|abroad|pool|garden|cruise|spain|greece|turkey|outdoors|hot day|weekend away)\b")
 _HABIT = re.compile(r"\b(?:always|easily|usually|never|tend to|every (?:time|summer|year)|whenever)\b")
+_OF_A_MOTHER = ("c_section", "breastfeeding", "pregnancy", "recent_birth")
+_OWN_CHILD = re.compile(rf"\b(?:had|having|have|birth to|delivered|feeding|with|for) (?:a|my|the|our|another) (?:\w+ )?{_CHILD}\b")
+_ANOTHER_MOTHER = re.compile(
+    r"\b(?:my|her|his|a) (?:sister|friend|cousin|wife|partner|mum|mom|niece|colleague|mate|neighbour|boss|aunt\w*|girlfriend|gf|sis)\b|\bshe\b"
+)
+_A_PEEL = re.compile(r"(?<!skin )(?<!it )(?<!to )(?<!will )(?<!they )\bpeels?\b")
+_SECTION = re.compile(r"\b(?:(?:emergency|planned|elective|crash|my|a|had|by) )?section\b")
+_AFTER_BIRTH = re.compile(
+    r"\b(?P<old>(?:\d+|a|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve) (?:days?|weeks?|wks?|months?|mths?|years?)) (?:pp|post[- ]?partum|post[- ]?natal|after birth)\b"
+)
 _OPERATION = re.compile(r"\b\w{3,}(?:ectomy|ectomies|plasty|otomy|ostomy|rrhaphy)\b")
 _TRYING = re.compile(
     r"\b(?:we'?re|we are|i'?m|i am|im|been|have been) (?:still |currently |actively |just )?trying\b(?! to (?!conceive|get preg|fall preg|be preg|have))"
@@ -135,6 +145,7 @@ _OTHER_HEAT = re.compile(
     r"\b(?:oven|iron|kettle|stove|hob|pan|straightener\w*|tongs|steam|boiling|hot water|tea|coffee|candle|fire|wax\w*|laser\w*|chemical|acid|peel|cream|wind|rope|friction|carpet)\b"
 )
 _THEIRS = re.compile(
+    r"^\W*(?:all |also |just |only )?(?:runs?|running|is|are) (?:strong(?:ly)? )?in (?:my|the|our|his) family\b|"
     r"^\W*(?:(?:is|are|was|were|it'?s|that'?s|thats)\s+)?(?:(?:what|for|the thing|just|only|who|that|which)\s+){0,2}(?:my|his|her|their|our)\s+(?:\w+\s+)?"
     r"(?:mum|mom|mam|mother|dad|father|sister|brother|parents?|gran\w*|nan\w*|aunt\w*|uncle|son|daughter|husband|wife|partner|boyfriend|girlfriend|friend|cousin|niece|mate|flatmate|ex)\b"
 )
@@ -198,6 +209,9 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
     denied: Set[Tuple[str, str]] = set()
     for entity in entities:
         pair = (str(entity["entity"]), str(entity["value"]))
+        if pair == ("symptom", "flaking") and place.question == "recent" and _A_PEEL.search(lower):  # "peel in october"
+            pair = ("treatment", "chemical_peel")
+            entity = {**entity, "entity": pair[0], "value": pair[1]}
         row = table.row_of(*pair)
         if row is None and not (place.question and pair[0] in HEALTH):
             continue
@@ -207,6 +221,8 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
             continue
         if "hypothetical" in said and not (_claimed(lower, entity["start"]) or _real_after_all(lower, entity, place)):
             continue
+        if pair[1] in _OF_A_MOTHER and _OWN_CHILD.search(_sentence(lower, entity["start"])) and not _ANOTHER_MOTHER.search(lower):
+            said = [one for one in said if one != "other"]  # the baby of "had a baby by c section" is nobody else
         family = "other" in said or (row is not None and row.family and bool(_FAMILY.search(_sentence(lower, entity["start"]))))
         if family and not (row is not None and row.family and _FAMILY.search(lower)) and "other" in said:
             continue
@@ -230,13 +246,13 @@ def read(parse: Mapping[str, Any], table: Table, place: Place) -> Reading:
             if row.family and family:
                 fact = with_detail(fact, "own", "no")
         facts.append(fact)
-    facts += _of_a_child(lower, facts, denied, place)
+    facts += _of_a_child(lower, facts, denied, table, place)
     facts += _of_surgery(lower, facts, entities, table, place)
     facts += _of_the_sun(lower, facts, denied, table, place)
     return Reading(tuple(_once(facts)), frozenset(denied - {(f.label, f.value) for f in facts}), age_in(lower, bool(place.question == "adult")))
 
 
-def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], place: Place) -> List[Fact]:
+def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], table: Table, place: Place) -> List[Fact]:
     """A pregnancy or a recent birth that is told in passing, and breastfeeding that is over (put among the `denied`)."""
     if _NOT_FEEDING.search(text):
         denied.add(("condition", "breastfeeding"))
@@ -250,6 +266,16 @@ def _of_a_child(text: str, facts: Sequence[Fact], denied: Set[Tuple[str, str]], 
     theirs = match is None or _SOMEBODY_ELSE.search(_sentence(text, match.start())) or _NOT_NOW.search(text[: match.start()])
     if match and not theirs and "pregnancy" not in named and not found:
         found.append(Fact("condition", "pregnancy", match.group().strip(), (("now", "yes"),)))
+    match = _SECTION.search(text) if place.question in ("birth", "recent") else None
+    row = table.row_of("condition", "c_section")
+    if (
+        match
+        and row is not None
+        and "c_section" not in named
+        and not _ANOTHER_MOTHER.search(text)
+        and not re.search(r"\b(?:no|not|never)\b", own_clause(text, match.start()))
+    ):
+        found.append(detail(Fact("condition", "c_section", match.group().strip()), row, _sentence(text, match.start()), place))
     match = _TRYING.search(text) if place.question == "birth" else None
     if match and "trying_to_conceive" not in named and not _SOMEBODY_ELSE.search(_sentence(text, match.start())):
         found.append(Fact("condition", "trying_to_conceive", match.group().strip()))
@@ -283,7 +309,8 @@ def _of_surgery(text: str, facts: Sequence[Fact], entities: Sequence[Mapping[str
 
 def _dated_birth(fact: Fact, text: str, entity: Mapping[str, Any], around: str, place: Place) -> Fact:
     """A birth with its day: "had my baby on feb 29 2024" is no birth in the last year."""
-    since = place.ago(own_clause(text, entity["start"])) or place.ago(around)
+    counted = _AFTER_BIRTH.search(text)  # "4 months postpartum"
+    since = (place.ago(f"{counted['old']} ago") if counted else None) or place.ago(own_clause(text, entity["start"])) or place.ago(around)
     details = tuple(pair for pair in fact.details if pair[0] != "now")
     old = since is not None and place.today - since.latest > YOUNG
     return replace(fact, since=since, details=(*details, ("now", "no")) if old else details)
@@ -362,7 +389,7 @@ def detail(
     elif fact.label == "product" and since is None and not _STOPPED.search(text):
         fact = with_detail(fact, "now", "yes")  # creams are named because they are used
     if "here" in matters:
-        here = _here(text, said, place)
+        here = _here(text, said, place, row)
         if here is not None:
             fact = with_detail(fact, "here", here)
     if "controlled" in matters:
@@ -509,10 +536,11 @@ def _now(fact: Fact, text: str, said: Sequence[str], whole: str, entity: Optiona
     return None
 
 
-def _here(text: str, said: Sequence[str], place: Place) -> Optional[str]:
+def _here(text: str, said: Sequence[str], place: Place, row: Row) -> Optional[str]:
     if _THERE.search(text) and not re.search(r"\bnot (?:on|in|over|near)\b", text):
         return "yes"
-    if "past" in said or _CALM.search(text) or _ELSEWHERE.search(text):
+    # An illness that is over is not on that skin; a wax that is over may well have been.
+    if _ELSEWHERE.search(text) or (row.question == "conditions" and ("past" in said or _CALM.search(text))):
         return "no"
     named = [area for area, words in _AREAS if words.search(text)]
     if named and place.area:

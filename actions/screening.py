@@ -51,6 +51,9 @@ _BARE_NO = re.compile(
     r"(?:^|[.,;!]\s*)\W*(?:no|nope|nah|none|nothing(?: like that)?|neither|not)\W*(?:$|[,.;!]|(?:and|but|i|im|none|nothing|never|not|really)\b)"
 )
 _OF_THE_PLACE = re.compile(r"\b(?:marks?|area|where|place|treat\w*|also|and|not|actually|instead|meant|mean|add|only|just|should)\b")
+_STRIKES = re.compile(
+    r"^\W*(?:(?:please|can you|could you|actually|and|no|oh|sorry|ok|wait)\W+)*(?:remove|delete|take (?:out|off|away|back)|scrap|forget|ignore|cross out|strike|drop|leave out)\b(?!.*\b(?:removal|instead)\b)"
+)
 _RETRACTS = re.compile(
     r"^\W*(?:(?:oh|no|hmm+|um+|wait|but|and|sorry|ok|actually|hang on|hold on|omg|lol|oops|my bad)\W+)+(?:no\W+)?(?:i'?m not|i am not|i don'?t|i do not|i haven'?t|that was|i was (?:only )?(?:joking|kidding)|"
     r"only joking|just (?:joking|kidding)|(?:i )?(?:pressed|hit|clicked|tapped|picked) the wrong|scratch that|ignore that|wrong (?:button|one|answer)|that'?s wrong|it'?s not)\b"
@@ -142,6 +145,7 @@ _NONE_OF = {
 _RESTART = re.compile(r"^\W*(?:start (?:over|again|from the beginning)|restart|begin again)\W*$")
 _CARRY_ON = re.compile(
     r"\b(?:let'?s |can we |we can |i want to |i'?d like to |please |ready to |happy to )(?:please )?(?:go on|continue|carry on|resume|keep going|pick up where)\b"
+    r"|(?<!don't )(?<!dont )(?<!not )(?<!cant )(?<!can't )(?<!not to )\b(?:carry on|continue|go on|keep going)(?: (?:please|then|now|with (?:it|the check)))*\W*$"
 )
 _GO_ON = re.compile(r"^\W*(?:(?:yes|ok|okay|sure|please)\W*)?(?:go on|continue|carry on|resume|let'?s (?:go on|continue)|keep going)\b")
 # "none of these" answers the question that waits; it is no "no" to going on.
@@ -174,8 +178,8 @@ _SOUNDS_MEDICAL = {
     "conditions": re.compile(r"\b\w{2,}(?:itis|osis|a?emia|oma|pathy|algia|plasia|trophy)\b|\b\w+(?:'s)? (?:syndrome|disease|disorder|deficiency)\b"),
 }
 _ABOUT_OTHERS = re.compile(
-    r"^\W*(?:(?:no|well|but|only|just|and|so|erm|um+)\W+)*(?:my|his|her|our)\s+(?:\w+\s+)?"
-    r"(?:mum|mom|mam|mother|dad|father|sister|brother|parents?|gran\w*|nan\w*|aunt\w*|uncle|son|daughter|husband|wife|partner|boyfriend|girlfriend|friend|cousin|niece|mate|flatmate|ex)(?:'?s)?\b"
+    r"^\W*(?:(?:no|well|but|only|just|and|so|erm|um+)\W+)*(?:(?:she|he|they)\b|(?:my|his|her|our)\s+(?:\w+\s+)?"
+    r"(?:mum|mom|mam|mother|dad|father|sister|brother|parents?|gran\w*|nan\w*|aunt\w*|uncle|son|daughter|husband|wife|partner|boyfriend|girlfriend|friend|cousin|niece|mate|flatmate|ex)(?:'?s)?\b)"
 )
 # "warfarin is what my mum takes, i take nothing"
 _NOTHING_OF_MINE = re.compile(
@@ -343,7 +347,7 @@ def agrees(slot: Any, parse: Mapping[str, Any], knowledge: Knowledge, offered: b
     text = " ".join(str(parse.get("text") or "").split()).lower()
     if state is None or state.stage != "paused":
         return False
-    if _GO_ON.match(text) or _CARRY_ON.search(text):
+    if (_GO_ON.match(text) or _CARRY_ON.search(text)) and not re.search(r"\b(?:not|no|don'?t|can'?t|won'?t|rather)\b", text):
         return True
     if not state.offered or not offered:
         return False
@@ -621,6 +625,10 @@ class _Turn:
                 self._reopen(taken_back)
                 self.state.failures = 0
                 return self._ask(self.texts["going_back"])
+            named = {f.value for f in reading.facts}
+            if _STRIKES.match(self.lower) and named & {f.value for f in self.state.known}:
+                self.state.forget(lambda fact: fact.value not in named)
+                return self._ask(self.texts["corrected"])
             if question in ORDER and not reading.facts and re.search(r"\b(?:it|them|that|those)\b", self.lower) and self._puts_detail_right():
                 return self._ask(self.texts["corrected"])  # "never mind, i finished it in the summer"
             self._note_distress()
@@ -906,6 +914,8 @@ class _Turn:
         plain = self._yes_no(words) if only_aside or len(rest) < len(self._pieces()) else self._yes_no()
         told = list(reading.facts)
         if question == "follow":
+            if only_aside and not re.match(r"^\W*(?:yes|yeah|no|nope|not)\b", self.lower):
+                return ""  # "when do i need to stop?" says nothing of having stopped
             return self._take_follow_up(words, None)
         if question in ("summary", "change"):
             return self._take_correction(plain, reading, before, only_aside)
@@ -969,7 +979,16 @@ class _Turn:
         if plain == "unsure":
             self.state.given[question] = "unsure"
             return "told"
-        if question == "area" and words and "inform" in self.intents and len(words.split()) <= 5 and not plain and re.search(r"[a-z]{3}", words.lower()):
+        of_looks = any(str(e.get("entity")) in ("mark_colour", "mark_age", "skin_tone") for e in self.parse.get("entities") or [])
+        if (
+            question == "area"
+            and words
+            and not of_looks
+            and "inform" in self.intents
+            and len(words.split()) <= 5
+            and not plain
+            and re.search(r"[a-z]{3}", words.lower())
+        ):
             about["area"] = [words.lower()[:40]]
             self.state.given[question] = "told"
             return "told"
@@ -1099,6 +1118,8 @@ class _Turn:
             return not (intent in ABOUT_ONESELF and self._said_in(text))
         if intent in SAFETY:
             return True
+        if self.state.asked == "follow":
+            return False  # "light one" says how deep the peel was
         if intent in ABOUT_ONESELF or intent == "out_of_scope":
             return False
         return float(piece.get("confidence") or 0.0) >= 0.5 and not self._said_in(text) and not self._yes_no(text)

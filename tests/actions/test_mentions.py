@@ -158,6 +158,13 @@ ASIDE = [
     ("", "got quite burnt on the beach last week, can i still come", {"sunburn_tan"}),
     ("", "i always get burnt in the sun", set()),
     ("scars", "nickel", {"metal_allergy"}),
+    ("birth", "had a baby 5 weeks ago by c section", {"recent_birth", "surgery"}),
+    ("birth", "my sister had a baby by c section", set()),
+    ("birth", "section 3 months ago", {"surgery"}),
+    ("birth", "pregnant? me? no way", set()),
+    ("conditions", "diabetes runs in my family", set()),
+    ("recent", "peel in october, salicylic", {"peel"}),
+    ("recent", "my skin started to peel", set()),
     ("recent", "had a hysterectomy in january", {"surgery"}),
     ("", "my sister had a hysterectomy in january", set()),
     ("", "is it better than a panniculoplasty", set()),
@@ -213,3 +220,23 @@ def test_still_on_it_after_all_forgets_the_day_it_ended() -> None:
     known = suitability.Fact("medicine", "isotretinoin", "accutane", (("now", "no"),), Ago(dt.date(2025, 1, 1), dt.date(2025, 1, 31)))
     [fact] = mentions.merge([known], [suitability.Fact("medicine", "isotretinoin", "accutane", (("now", "yes"),))])
     assert fact.since is None and dict(fact.details) == {"now": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "here"),
+    [
+        ("had a wax yesterday", "waxing", None),
+        ("i had laser on them in september, didnt work", "laser", "yes"),
+        ("botox in my forehead last week", "botox", "no"),
+        ("c section 5 weeks ago", "c_section", None),
+        ("had filler 2 months ago", "filler", None),
+    ],
+)
+def test_a_treatment_that_is_over_may_well_have_been_there(nlp: Any, text: str, value: str, here: str | None) -> None:
+    [fact] = [f for f in read(parse(nlp, text), TABLE, Place(TODAY, question="recent", area=("abdomen",))).facts if f.value == value]
+    assert dict(fact.details).get("here") == here
+
+
+def test_months_after_a_birth_are_its_date(nlp: Any) -> None:
+    facts = read(parse(nlp, "im 4 months postpartum"), TABLE, Place(TODAY)).facts
+    assert [(f.value, f.since) for f in facts] == [("recent_birth", Ago(dt.date(2026, 7, 22), dt.date(2026, 7, 22)))]

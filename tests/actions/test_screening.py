@@ -557,7 +557,17 @@ class TestMessyPeople:
         person.says("purple", "inform", entity("mark_colour", "purple", "purple"))
         assert person.slot["about"]["colour"] == ["purple"] and person.asked == "skin"
 
-    @pytest.mark.parametrize(("text", "goes_on"), [("ok im back, lets continue", True), ("continue", True), ("yes", False), ("how much is it?", False)])
+    @pytest.mark.parametrize(
+        ("text", "goes_on"),
+        [
+            ("ok im back, lets continue", True),
+            ("im ok now, false alarm, carry on", True),
+            ("i dont want to go on", False),
+            ("continue", True),
+            ("yes", False),
+            ("how much is it?", False),
+        ],
+    )
     def test_going_on_in_so_many_words_needs_no_offer(self, text: str, goes_on: bool) -> None:
         slot = {**Person().reaches("marks").slot, "stage": "paused"}
         assert screening.agrees(slot, {"text": text, "intent": {"name": "affirm"}, "entities": []}, KNOWLEDGE, offered=False) == goes_on
@@ -640,3 +650,26 @@ class TestMessyPeople:
         person = Person().reaches("adult")
         said = person.says("im thirty one", "express_distress")
         assert person.asked == "birth" and "Samaritans" not in said
+
+    def test_a_question_at_a_detail_tells_nothing_of_it(self) -> None:
+        person = Person().reaches("medicines")
+        person.says("roaccutane", "inform", entity("medicine", "isotretinoin", "roaccutane"))
+        person.says("when do i need to stop?", "ask_preparation")
+        assert person.slot["follow"].endswith("|now") and not person.slot["facts"][0]["details"]
+
+    def test_a_thing_can_be_struck_out(self) -> None:
+        person = Person().reaches("medicines")
+        thinner = entity("medicine", "warfarin", "warfarin")
+        person.says("warfarin", "inform", thinner)
+        said = person.says("remove the warfarin i misread", "inform", thinner)
+        assert "corrected" in said and not person.slot["facts"] and person.asked == "allergies"
+
+    def test_somebody_who_checks_for_another_hears_whose_answers_count(self) -> None:
+        person = Person().reaches("birth")
+        said = person.says("she is pregnant", "ask_pregnancy", entity("condition", "pregnancy", "pregnant", ["other"]))
+        assert "so for you" in said and person.asked == "birth" and not person.slot["facts"]
+
+    def test_a_colour_is_no_place(self) -> None:
+        person = Person().reaches("area")
+        person.says("white", "inform", entity("mark_colour", "white", "white"))
+        assert "area" not in person.slot["about"] and person.asked == "area"

@@ -19,6 +19,7 @@ KIN = {"emergency": ("emergency", "urgent", "mild"), "crisis": ("crisis", "distr
 RIVAL = {"emergency": "urgent", "crisis": "distress", "urgent": "mild"}
 LEAST = 1e-4  # of a chance, so that its logarithm stays small
 MOST_SIGNS = 2
+LONGEST = 60  # words: beyond it a message is no more of a story
 # What is weighed → +1 where it may only speak for danger, -1 where only against it, 0 where either.
 FEATURES: Mapping[str, int] = {
     "best": 1,  # the level's chance in the piece where it is highest
@@ -98,7 +99,7 @@ def features(level: str, pieces: Sequence[Piece], signs: Mapping[str, Signs]) ->
         "hedged": float(pieces[0].hedged),
         "rival": _odds(max(p.chances.get(RIVAL[level], 0.0) for p in pieces)),
         "rival_signs": min(signs.get(RIVAL[level], Signs()).standing, MOST_SIGNS),
-        "length": float(np.log(max(len(pieces[0].text.split()), 1))),
+        "length": float(np.log(min(max(len(pieces[0].text.split()), 1), LONGEST))),
     }
     return [values[name] for name in FEATURES]
 

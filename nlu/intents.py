@@ -7,6 +7,7 @@ The whole message and its pieces are encoded in one row, so a message with three
 import itertools
 import json
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -118,8 +119,11 @@ class IntentClassifier(GraphComponent):
         groups = segmentation.read_groups()
         order = sorted(set(groups.values()))
         topics = [-1 if name in UNJOINED or name not in groups else order.index(groups[name]) for name in names]
-        model, weights, bias = finetune.finetune(texts, targets, len(self.classes), topics, progress=progress, **options)
-        self.sparse.train(texts, labels, targets, self.config["seed"])
+        # The encoder's training leaves a good part of the second core idle: the linear model is learnt beside it.
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            words = beside.submit(self.sparse.train, texts, labels, targets, self.config["seed"])
+            model, weights, bias = finetune.finetune(texts, targets, len(self.classes), topics, progress=progress, **options)
+            words.result()
         progress("  words and characters learnt; writing the encoder")
         with self._storage.write_to(self._resource) as folder:
             folder = Path(folder)

@@ -5,6 +5,7 @@ Built into a folder named after the content it is made from, so that a changed w
 
 import hashlib
 import shutil
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, List, Set
 
@@ -103,6 +104,7 @@ def prepare(cache: Path = CACHE) -> Path:
     return folder
 
 
+@lru_cache(maxsize=1)
 def load(folder: Path) -> Language:
-    """Load a built pipeline from disk."""
+    """Load a built pipeline from disk, once a process: it is only read."""
     return spacy.load(folder)

@@ -193,7 +193,7 @@ def test_the_nearest_known_message_of_each_level() -> None:
     import numpy as np
 
     known = KnownMessages(["urgent", "urgent", NONE], ["a", "b", "c"], np.eye(3, dtype=np.float32))
-    near = known.near(np.array([0.0, 0.8, 0.6], dtype=np.float32))
+    (near,) = known.near(np.array([[0.0, 0.8, 0.6]], dtype=np.float32))
     assert near["urgent"][1] == "b" and near["urgent"][0] == pytest.approx(0.8)
     assert near[NONE][1] == "c"
 

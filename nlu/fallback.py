@@ -32,7 +32,7 @@ class UncertaintyFallback(GraphComponent):
 
     @staticmethod
     def get_default_config() -> Dict[str, Any]:
-        return {"threshold": 0.22, "question_threshold": 0.65, "whole_threshold": 0.3, "safety_threshold": 0.2, "foreign_share": 0.42}
+        return {"threshold": 0.22, "question_threshold": 0.6, "whole_threshold": 0.3, "safety_threshold": 0.2, "foreign_share": 0.42}
 
     @classmethod
     def create(cls, config: Dict[str, Any], model_storage: ModelStorage, resource: Resource, execution_context: ExecutionContext) -> "UncertaintyFallback":

@@ -49,8 +49,10 @@ class Thresholds:
     unsaid: float = 0.05  # what the whole message says then, at most
     known: float = 0.85  # cosine from which a known message is recognised
     margin: float = 0.06  # by which it must be nearer than the nearest harmless one
-    backed_emergency: float = 0.3  # classifier's chance of danger with which the sign of an emergency is enough
-    backed_urgent: float = 0.4  # … of any symptom reported, with which an urgent sign is
+    backed_emergency: float = 0.7  # classifier's chance of danger with which the sign of an emergency is enough
+    backed_urgent: float = 0.8  # … of any symptom reported, with which an urgent sign is
+    joined_emergency: float = 0.3  # the same two for signs that a clinical rule joins
+    joined_urgent: float = 0.4
     heard: float = 0.1  # classifier's chance that is worth telling beside an alarm
     alike: float = 0.7  # cosine that is worth telling beside an alarm
 
@@ -136,10 +138,12 @@ def judge(
     danger = max((p.chances.get("emergency", 0.0) + p.chances.get("urgent", 0.0) for p in pieces), default=0.0)
     any_report = max((sum(p.chances.get(level, 0.0) for level in PHYSICAL) for p in pieces), default=0.0)
     backed = {"emergency": danger >= limits.backed_emergency, "urgent": any_report >= limits.backed_urgent}
+    joined = {"emergency": danger >= limits.joined_emergency, "urgent": any_report >= limits.joined_urgent}
     for level in alarm.ALARMING:
         chance = alarm.chance(level, pieces, signs)
         # A sign in the words of somebody who is reporting a symptom is not left to weights, nor are signs that a clinical rule joins.
-        ruled = backed.get(level, False) and level in signs and (signs[level].standing > 0 or signs[level].combined)
+        own = signs.get(level, Signs())
+        ruled = (backed.get(level, False) and own.standing > 0) or (joined.get(level, False) and own.combined)
         ruled = ruled or any(f.sign.certain and f.sign.level == level for f in standing)
         if ruled or chance >= alarm.read_weights()[level].enough:
             fired += _reasons(level, pieces, standing, together, limits) or [_weighed(level, pieces, chance)]

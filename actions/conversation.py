@@ -34,6 +34,7 @@ def reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tur
     turn = aside(parse, memory, knowledge)
     if turn is not None:
         return turn
+    memory.aside = ""
     turn = _when_it_was(parse, memory, knowledge)
     if turn is not None:
         return turn
@@ -54,6 +55,7 @@ def aside(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Opt
     turn = manners.reply(text, intents, memory, knowledge)
     if turn is not None:
         memory.failures, memory.answered, memory.offered = 0, [], turn.offered
+        memory.aside = str(turn.messages[0].data.get("aside", ""))
     return turn
 
 
@@ -124,9 +126,11 @@ def _reply(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge) -> Tu
     if alone == "affirm" and memory.offered:
         # our question "I can go through some questions with you" is answered before what the buttons offer
         intents = ["start_screening"] if "ask_suitability" in memory.last and "start_screening" in knowledge.answers else memory.offered[:1]
+    elif alone == "inform" and (about := _told(memory, known, knowledge)):
+        intents = about  # "thighs" after the prices: what that changes in the answer
     elif alone == "ask_more" and memory.last:
         return _more(memory, known, knowledge)
-    elif alone == "ask_sources" and memory.cited:
+    elif intents == ["ask_sources"] and memory.cited:
         message = answers.list_sources(memory.cited, knowledge)
         if message is not None:
             message.buttons = answers.buttons(memory.offered, knowledge)
@@ -204,6 +208,13 @@ def _repeatable(memory: Memory) -> List[str]:
     return said if not memory.last or any(i not in answers.COURTESY for i in said) else memory.last
 
 
+def _told(memory: Memory, known: answers.Known, knowledge: Knowledge) -> List[str]:
+    """The last answers in which the facts of this message change something: an addition to them, or the price of an area."""
+    fresh = Known(known.fresh)
+    priced = bool(answers.narrowed(known, knowledge))
+    return [i for i in memory.last if answers.additions(knowledge.answers[i], fresh) or (priced and "{price_list}" in knowledge.answers[i].text)]
+
+
 def _more(memory: Memory, known: answers.Known, knowledge: Knowledge) -> Turn:
     """The longer form of the last answers, for those that have one and did not show it yet."""
     deeper = [i for i in memory.last if knowledge.answers[i].more and i not in memory.deepened and memory.recent.count(i) < 2]
@@ -220,7 +231,7 @@ def misunderstood(parse: Mapping[str, Any], memory: Memory, knowledge: Knowledge
     """The message was not understood: guesses first, a person the second time in a row."""
     ranking: Sequence[Mapping[str, Any]] = parse.get("intent_ranking") or []
     memory.failures += 1
-    memory.answered = []
+    memory.answered, memory.aside = [], ""
     if str(parse.get("text") or "").startswith("/"):  # "something else" was pressed
         memory.failures = max(memory.failures, 2)
     message = answers.clarify(ranking, memory.failures, knowledge)

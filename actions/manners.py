@@ -21,6 +21,8 @@ TEXTS = {
     ),
     "noted_worry": "If it changes, hurts more or worries you, call us on {phone}, or {urgent_line} at any hour. In an emergency call {emergency_number}.",
     "puzzled": "In short: {gist}\nTell me which part is unclear, or talk to a person on {phone}.",
+    "still_puzzled": "I am sorry, I have no plainer words for “{title}”. A person can explain it to you: {phone} or {email}. {open_now}",
+    "early": "I say openly what microneedling for stretch marks can do and what it cannot. What would you like to know?",
     "gist": "In short: {gist}\nOur clinician has the last word, after seeing you.",
     "missed": "I am sorry. I answered about “{title}”. Did you mean one of these? You can also say it in other words, or talk to a person on {phone}.",
     "repeated": "You are right, I was repeating myself. I know no more about “{title}” than I have said. A person can help you further: {phone} or {email}.",
@@ -113,6 +115,31 @@ _PUZZLED = _whole(
     r"this )?(?:simpl(?:y|er)|more simply|in simple words)|explain"
     r"|not (?:clear|following)|confused|i'?m (?:confused|lost)|im (?:confused|lost)|too (?:long|much) (?:text|to read)|tl;?dr|short version"
 )
+# "could you put that in easier words for me": however politely it is wrapped, plainer words are asked for. "Can you explain simply how it works"
+# names a thing of its own and is a question.
+_PLAINER = re.compile(
+    r"\W*(?:[\w']+\W+){0,8}?(?:explain|say|put|tell|repeat|describe|write|give|word)(?:ing)?\W+(?:(?:that|this|it|me|us|to|the|all|again|once|more|one|time)\W+)*"
+    r"(?:(?:in|with|using|a|bit|little|much|far|more)\W+)*"
+    r"(?:simpl[ey]|simpler|simplified|easier|easy|plain(?:er|ly)?|short(?:er|ly)?|normal|layman'?s|everyday|basic|"
+    r"(?:like|as if|as though)\W+(?:i'?m|im|i was|i were|i am)\W+(?:\w+\W+){0,2}(?:\d+|five|six|a child|a kid|stupid|dumb|thick))"
+    r"(?:\W+(?:to\W+(?:me|read|understand|follow)|english|words?|terms?|language|way|version|please|pls|plz|"
+    r"thanks|thank you|dear|love|again|years? old|for me|old))*\W*"
+    r"|\W*(?:eli ?5|simplify(?: (?:it|that|this))?|in short|(?:shorter|simpler|easier)(?: (?:version|words|one))?)(?:\W+(?:please|pls|plz))?\W*",
+    re.I,
+)
+# Where an answer comes from, without the word "source".
+_GROUNDS = _whole(
+    r"says who|who (?:says|said)(?: (?:so|that|this|it))?|how (?:do|would|can) (?:you|u) know(?: (?:that|this|it|all this|all that))?|based on what"
+    r"|according to who(?:m)?|where did (?:you|u) (?:get|read|hear|find) (?:that|this|it)(?: from)?"
+    r"|(?:what|which) (?:study|studies|research) (?:was|is|are|were) (?:that|this|those)"
+)
+# "so can I still have it?" after an answer about an illness, a medicine or one's skin.
+_STILL = _whole(
+    r"(?:can|could|may|would|will) (?:i|u|you|she|he|they) (?:still|even|ever) (?:have|get|do|come(?: in)? for|be|go ahead with|treat)"
+    r"(?: (?:it|this|that|one|me|treated|the treatment|microneedling))?(?: done)?"
+    r"|(?:is|would) (?:it|that|this) (?:be )?still (?:be )?(?:possible|an option|doable|ok|okay)(?: for me)?"
+    r"|does (?:that|this|it) (?:rule me out|mean (?:i can'?t|no))"
+)
 _GIST = _whole(
     r"(?:it'?s |its |is it |that'?s |thats )?a? ?no|i (?:can'?t|cant|cannot)(?: have it| do it| get it| come)?|not for me|you won'?t (?:do|treat) (?:it|me)"
 )
@@ -159,6 +186,8 @@ _UNSURE = _whole(
     r"maybe|perhaps|depends|i (?:really |just |honestly )?(?:do not|don'?t|dont|dunno)(?: really)?(?: know)?|idk|dunno|no idea|not sure|"
     r"i'?m not (?:really )?sure|"
     r"im not (?:really )?sure|no clue|hard to say"
+    r"|i (?:really |just |honestly )?(?:do not|don'?t|dont) know (?:what|where)(?: (?:to|i should|i want to))? (?:do|start|begin|ask|choose|pick|think|want"
+    r"|say)(?: with| about (?:it|this|that))?"
 )
 _HERE = _whole(
     r"(?:hello+|hi+|hey+|hiya)(?:\W+(?:hello+|hi+|hey+|there|again))*|(?:is )?any(?:one|body)(?: there| here)?|(?:are )?(?:you|u) (?:still )?there|still there"
@@ -188,6 +217,7 @@ _OF_PHOTOS = (
     "affirm",
     "bot_challenge",
 )
+_OF_WORDING = ("repeat", "nlu_fallback", "out_of_scope", "affirm", "inform", "react_negative", "ask_capabilities", "request_human", "thank")
 _OF_LANGUAGES = ("out_of_scope", "nlu_fallback", "inform", "greet", "thank", "affirm", "deny")
 _REPORTS = ("report_emergency", "report_urgent_symptom", "report_mild_symptom")
 # "and after 2 weeks?" asks on about what was just answered.
@@ -266,6 +296,8 @@ def redirect(text: str, intents: Sequence[str], memory: Memory) -> List[str]:
             return ["ask_downtime" if after_report == "report_mild_symptom" else after_report]
     if last in _TIMED and _TIME_ONLY.fullmatch(text) and "report_urgent_symptom" not in intents:
         return [last]
+    if memory.cited and memory.last and _GROUNDS.fullmatch(text) and (not intents or intents[0] in (*_UNCLEAR, "ask_capabilities", "bot_challenge")):
+        return ["ask_sources"]
     if intents == ["ask_why"] and last and memory.answered and _WHY.fullmatch(text):
         return ["ask_more"]  # it was told something and asks why; nothing was asked of it
     if _CHOOSE.fullmatch(text) and (not intents or intents[0] in (*_UNCLEAR, "ask_device", "ask_capabilities", "ask_effectiveness", "ask_mark_age")):
@@ -294,7 +326,7 @@ def reply(text: str, intents: Sequence[str], memory: Memory, knowledge: Knowledg
     if name in ("puzzled", "gist"):
         facts["gist"] = fill(knowledge.answers[last].text.split("\n")[0], knowledge.facts())
     shown = [i for i in dict.fromkeys(offered) if i in knowledge.titles][:3]
-    return Turn([Message(fill(TEXTS[name], facts), buttons(shown, knowledge))], [], shown, [])
+    return Turn([Message(fill(TEXTS[name], facts), buttons(shown, knowledge), {"type": "aside", "aside": name})], [], shown, [])
 
 
 def _kind(said: str, alone: str, memory: Memory) -> Optional[Tuple[str, List[str], Mapping[str, Any]]]:
@@ -319,12 +351,19 @@ def _kind(said: str, alone: str, memory: Memory) -> Optional[Tuple[str, List[str
         return "missed", [*memory.guesses[:2], "request_human"], {}
     if _REPEATED.fullmatch(said) and last and last not in SAFETY:
         return "repeated", ["request_human", *[i for i in memory.offered if i not in memory.shown]], {}
-    if _PUZZLED.fullmatch(said) and last and last not in SAFETY and memory.answered and alone not in ("ask_more",):
-        return "puzzled", ["request_human", *memory.offered], {}
-    if _GIST.fullmatch(said) and re.match(r"\W*so\b", said, re.I) and last in _ABOUT_ONESELF:
+    plainer = alone in _OF_WORDING and _PLAINER.fullmatch(said) is not None
+    if (plainer or _PUZZLED.fullmatch(said)) and last and last not in SAFETY and alone != "ask_more":
+        if memory.aside in ("puzzled", "still_puzzled"):
+            return "still_puzzled", ["request_human", *memory.offered], {}
+        if plainer or memory.answered or memory.aside:
+            return "puzzled", ["request_human", *memory.offered], {}
+    so_no = _GIST.fullmatch(said) and re.match(r"\W*so\b", said, re.I)
+    if last in _ABOUT_ONESELF and (so_no or (alone in _UNCLEAR and _STILL.fullmatch(said))):
         return "gist", ["request_human", *memory.offered], {}
     if _HERE.fullmatch(said) and memory.shown and alone in ("greet", "nlu_fallback", "request_human", "bot_challenge", "out_of_scope"):
         return "here", memory.offered or ["ask_suitability", "ask_price", "request_human"], {}
+    if alone == "react_positive" and not memory.shown:  # praise or irony before anything was said
+        return "early", ["ask_effectiveness", "ask_side_effects", "ask_price"], {}
     if (
         _UNSURE.fullmatch(said)
         and alone in ("nlu_fallback", "deny", "out_of_scope", "inform", "stop", "skip", "ask_capabilities", "express_distress")

@@ -39,6 +39,7 @@ class Memory:
     facts: List[Dict[str, Any]] = field(default_factory=list)  # what was said about one's own health: see actions/mentions.py
     addressed: List[str] = field(default_factory=list)  # rows of the contraindication table that were spoken about
     failures: int = 0
+    aside: str = ""  # which word about the talk itself was said last (actions/manners.py), until something is answered again
     alarmed: str = ""  # the message that was last answered as an alarm
 
     @classmethod
@@ -55,8 +56,9 @@ class Memory:
         memory.facts = [dict(fact) for fact in facts if isinstance(fact, Mapping)] if isinstance(facts, (list, tuple)) else []
         if isinstance(value.get("failures"), int):
             memory.failures = int(value["failures"])
-        if isinstance(value.get("alarmed"), str):
-            memory.alarmed = value["alarmed"]
+        for name in ("aside", "alarmed"):
+            if isinstance(value.get(name), str):
+                setattr(memory, name, value[name])
         return memory
 
     def to_slot(self) -> Dict[str, Any]:

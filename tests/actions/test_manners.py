@@ -242,3 +242,91 @@ def test_no_reply_promises_judges_or_names_an_unknown_fact(knowledge: Knowledge)
     facts = {**knowledge.facts(), "gist": "g", "title": "t"}
     for text in (*TEXTS.values(), *LANGUAGES.values(), manners.WORRY):
         assert not output_guard.findings(text.format(**facts), output_guard.load()) and len(text.split()) <= 60
+
+
+PLAINER = [
+    "Could you explain that more simply please, dear?",
+    "can you put that in easier words for me",
+    "explain like im 5",
+    "please say it again in simple english",
+    "eli5",
+    "I'm sorry, would you mind explaining it to me in plain words",
+    "tell me in short",
+    "simplify that please",
+]
+
+
+@pytest.mark.parametrize("text", PLAINER)
+def test_plainer_words_are_not_the_same_words(text: str, knowledge: Knowledge) -> None:
+    memory = after("ask_preparation")
+    turn = conversation.reply({"text": text, "intent": {"name": "repeat"}}, memory, knowledge)
+    assert turn.messages[0].text.startswith("In short: ") and "\nOn the day" not in turn.messages[0].text
+
+
+@pytest.mark.parametrize("text", ["can you explain how it works simply", "tell me in short what it costs", "say that again", "is there an easier way to book"])
+def test_a_question_for_something_else_is_no_plea_for_plainer_words(text: str, knowledge: Knowledge) -> None:
+    assert said(text, after("ask_preparation"), knowledge, "repeat") is None
+
+
+def test_who_still_does_not_follow_is_offered_a_person_and_no_third_reading(knowledge: Knowledge) -> None:
+    memory = after("ask_how_it_works")
+    first, second = (conversation.reply({"text": text, "intent": {"name": "repeat"}}, memory, knowledge) for text in ("in plain english", "i dont get it"))
+    assert first.messages[0].text.startswith("In short: ") and second.messages[0].text.startswith(opening("still_puzzled"))
+    assert second.offered[0] == "request_human" and knowledge.facts()["phone"] in second.messages[0].text
+    conversation.reply({"text": "does it hurt", "intent": {"name": "ask_pain"}}, memory, knowledge)
+    anew = conversation.reply({"text": "i dont get it", "intent": {"name": "repeat"}}, memory, knowledge)
+    assert anew.messages[0].text.startswith("In short: ")
+
+
+def test_a_nod_between_does_not_lose_what_is_unclear(knowledge: Knowledge) -> None:
+    memory = after("ask_downtime")
+    conversation.reply({"text": "ok", "intent": {"name": "affirm"}}, memory, knowledge)
+    turn = conversation.reply({"text": "?", "intent": {"name": "nlu_fallback"}}, memory, knowledge)
+    assert turn.messages[0].text.startswith("In short: ")
+
+
+@pytest.mark.parametrize("text", ["says who", "how do you know", "who says so?", "based on what", "where did you get that from", "how would you know that"])
+def test_who_says_so_is_answered_with_the_sources(text: str, knowledge: Knowledge) -> None:
+    memory = after("ask_sun")
+    memory.cited = list(knowledge.answers["ask_sun"].sources)
+    assert redirect(text, ["ask_capabilities"], memory) == ["ask_sources"]
+    turn = conversation.reply({"text": text, "intent": {"name": "ask_capabilities"}}, memory, knowledge)
+    assert turn.messages[0].data["type"] == "sources"
+    assert redirect(text, ["ask_capabilities"], Memory()) == ["ask_capabilities"]
+
+
+@pytest.mark.parametrize("text", ["so can i still have it", "could I still get it done?", "is it still possible for me", "does that rule me out"])
+def test_whether_it_is_still_possible_is_about_the_answer_before(text: str, knowledge: Knowledge) -> None:
+    assert (said(text, after("ask_allergy"), knowledge) or "").startswith("In short: ")
+    assert said(text, after("ask_price"), knowledge) is None
+
+
+def test_irony_before_any_answer_is_not_thanked(knowledge: Knowledge) -> None:
+    parse = {"text": "oh great another miracle cure", "intent": {"name": "react_positive"}}
+    assert conversation.reply(parse, Memory(), knowledge).messages[0].text == TEXTS["early"]
+    assert conversation.reply(parse, after("ask_pain"), knowledge).messages[0].text != TEXTS["early"]
+
+
+def test_not_knowing_where_to_begin_is_no_question_for_a_list(knowledge: Knowledge) -> None:
+    assert said("i dont know what to do", after("ask_effectiveness"), knowledge, "ask_capabilities") == TEXTS["unsure"]
+    assert said("i really don't know where to start", Memory(), knowledge, "ask_capabilities") == TEXTS["unsure"]
+
+
+def test_a_bare_place_or_colour_changes_the_answer_before_it(knowledge: Knowledge) -> None:
+    def told(entity: str, value: str, *last: str) -> list[str]:
+        parse = {"text": value, "intent": {"name": "inform"}, "entities": [{"entity": entity, "value": value}]}
+        turn = conversation.reply(parse, after(*last), knowledge)
+        return [*turn.answered, turn.messages[0].text]
+
+    intent, text = told("body_area", "thighs", "ask_price")
+    assert intent == "ask_price" and "260" in text and "140" not in text
+    intent, text = told("skin_tone", "VI", "ask_skin_tone")
+    assert intent == "ask_skin_tone" and "deepest skin tones" in text
+    assert told("body_area", "thighs", "ask_pain")[0] == "inform"
+
+
+def test_asking_whether_it_points_back_changes_nothing(knowledge: Knowledge) -> None:
+    memory = after("ask_pain")
+    before = memory.to_slot()
+    assert conversation.points_back({"text": "?", "intent": {"name": "nlu_fallback"}}, memory, knowledge)
+    assert memory.to_slot() == before

@@ -57,7 +57,7 @@ class SparseModel:
         matrix = sp.csr_matrix(
             (np.concatenate([v for _, v in rows]), np.concatenate([p for p, _ in rows]), indptr), shape=(len(texts), len(kept)), dtype=np.float64
         )
-        model = SGDClassifier(loss="log_loss", alpha=2e-6, max_iter=8, tol=None, average=True, random_state=seed, n_jobs=2)
+        model = SGDClassifier(loss="log_loss", alpha=2e-6, max_iter=5, tol=None, average=True, random_state=seed, n_jobs=2)
         model.fit(matrix, targets)
         self.coefficients = np.ascontiguousarray(model.coef_.T.astype(np.float32))
         self.intercept = model.intercept_.astype(np.float32)

@@ -547,7 +547,7 @@ class _Turn:
 
     def _command(self) -> Optional[Step]:
         """Words about the check itself: stop, back, skip, why, again, from the start."""
-        if self.state.asked in ("summary", "change") and self._names_a_part():
+        if self.state.asked in ("summary", "change") and (self._names_a_part() or _ALL_THERE.match(self.lower)):
             return None
         if re.fullmatch(r"\W*(?:y|n|yh|ye|k)\W*", self.lower):  # a word that short says yes or no, whatever it was taken for
             return None

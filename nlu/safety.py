@@ -35,6 +35,7 @@ from nlu.text import clean
 SAFETY = "safety"
 LEVELS = tuple(INTENTS)  # the weightiest first
 LESSER = ("mild", "distress")
+TERSE = 4  # words
 PHYSICAL = ("emergency", "urgent", "mild")
 
 
@@ -51,6 +52,8 @@ class Thresholds:
     margin: float = 0.06  # by which it must be nearer than the nearest harmless one
     backed_emergency: float = 0.7  # classifier's chance of danger with which the sign of an emergency is enough
     backed_urgent: float = 0.8  # … of any symptom reported, with which an urgent sign is
+    backed_terse: float = 0.5  # the same for a message of few words: who writes nothing but the sign ("a bit weepy") asks for nothing else
+    backed_crisis: float = 0.2  # classifier's chance of despair with which words of self-harm are enough, said with an "if" or without
     joined_emergency: float = 0.3  # the same two for signs that a clinical rule joins
     joined_urgent: float = 0.4
     heard: float = 0.1  # classifier's chance that is worth telling beside an alarm
@@ -137,13 +140,17 @@ def judge(
     signs = count_signs(found, together)
     danger = max((p.chances.get("emergency", 0.0) + p.chances.get("urgent", 0.0) for p in pieces), default=0.0)
     any_report = max((sum(p.chances.get(level, 0.0) for level in PHYSICAL) for p in pieces), default=0.0)
-    backed = {"emergency": danger >= limits.backed_emergency, "urgent": any_report >= limits.backed_urgent}
+    despair = max((p.chances.get("crisis", 0.0) + p.chances.get("distress", 0.0) for p in pieces), default=0.0)
+    terse = bool(pieces) and len(pieces[0].text.split()) <= TERSE
+    backed = {"emergency": danger >= limits.backed_emergency, "urgent": any_report >= (limits.backed_terse if terse else limits.backed_urgent)}
     joined = {"emergency": danger >= limits.joined_emergency, "urgent": any_report >= limits.joined_urgent}
     for level in alarm.ALARMING:
         chance = alarm.chance(level, pieces, signs)
         # A sign in the words of somebody who is reporting a symptom is not left to weights, nor are signs that a clinical rule joins.
         own = signs.get(level, Signs())
         ruled = (backed.get(level, False) and own.standing > 0) or (joined.get(level, False) and own.combined)
+        if level == "crisis":
+            ruled = despair >= limits.backed_crisis and any(f.sign.level == level and not f.how.negated and not f.how.past for f in found)
         ruled = ruled or any(f.sign.certain and f.sign.level == level for f in standing)
         if ruled or chance >= alarm.read_weights()[level].enough:
             fired += _reasons(level, pieces, standing, together, limits) or [_weighed(level, pieces, chance)]

@@ -35,6 +35,7 @@ LONGEST_AREA = 60
 MOST_FAILS = 2
 ABOUT_TIMES = ("ask_waiting_time", "ask_opening_hours")
 BARE = {"inform", "nlu_fallback", "out_of_scope"}
+AROUND_A_NUMBER = 8  # words: "my number is 07700 900123, anytime after 4"
 DOUBTFUL = 0.5  # a question that is less sure than this gives way to a plain wish to be called
 BY_BUTTON = ("consent", "contact_by", "confirm", "change", "sure", "erase", "retry", "back")
 STOPS_ALONE = (*answers.EMERGENCY, *answers.URGENT)
@@ -133,6 +134,8 @@ def opens(parse: Mapping[str, Any], knowledge: Knowledge, now: dt.datetime) -> b
     doubtful = float((parse.get("intent") or {}).get("confidence") or 0) < DOUBTFUL
     if text.startswith("/") or not safe or intents & {*TASKS, *STOPS_ALONE}:
         return False
+    if leaves_number(text, str(knowledge.clinic["clinic"]["country"])) and intents <= BARE:
+        return True
     calls = bool(booking_words.CALL_BACK.search(text)) and (doubtful or intents <= BARE)
     books = bool(booking_words.BOOK.search(text))
     if not calls and not (books and intents <= {*BARE, *ABOUT_TIMES, *answers.COURTESY}):
@@ -142,6 +145,12 @@ def opens(parse: Mapping[str, Any], knowledge: Knowledge, now: dt.datetime) -> b
     if not calls and not intents <= BARE:  # "how soon could I come on a Saturday?" asks; only a day that is named is a booking
         return isinstance(found, Wish) and any(o.dates for o in found.options)
     return isinstance(found, (Wish, Unclear)) and not (isinstance(found, Wish) and found.free)
+
+
+def leaves_number(text: str, region: str) -> bool:
+    """Whether a message is hardly more than a phone number: whoever leaves one wants to be called."""
+    phone = contact.read_phone(text, region)
+    return phone is not None and len(text.replace(phone.whole, " ").split()) <= AROUND_A_NUMBER
 
 
 def told_team(reference: str, knowledge: Knowledge) -> str:
@@ -217,8 +226,9 @@ class _Desk:
     # ---- opening
 
     def begin(self, answered: bool) -> Step:
-        task = next((TASKS[i] for i in self.intents if i in TASKS), "callback" if booking_words.CALL_BACK.search(self.text) else "book")
-        if task == "callback" and not booking_words.CALL_BACK.search(self.text):
+        numbered = leaves_number(self.text, self.region) and not booking_words.BOOK.search(self.text)
+        task = next((TASKS[i] for i in self.intents if i in TASKS), "callback" if numbered or booking_words.CALL_BACK.search(self.text) else "book")
+        if task == "callback" and not (numbered or booking_words.CALL_BACK.search(self.text)):
             self._reply([i for i in self.intents if i in self.knowledge.answers and (i == "request_human" or not answered)])
             if self.messages:
                 self.messages[-1].buttons = [self.button("call_me"), *self.messages[-1].buttons][: answers.MOST_BUTTONS]

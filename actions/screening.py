@@ -94,6 +94,12 @@ _BACK = re.compile(r"^\W*(?:go back|back|previous|undo|one back|step back|i made
 _STOP = re.compile(
     r"^\W*(?:stop|cancel|quit|exit|end|forget (?:it|this)|never ?mind|enough|i want to stop|stop (?:it|this|asking|please|the \w+))\W*(?:please)?\W*$"
 )
+# Somebody who finds the check long: no wish to end it yet.
+_HOW_MANY = re.compile(
+    r"\b(?:too|so|how) many (?:more )?questions\b|\bhow many (?:more|left|are left|are there|to go)\W*$|\b(?:a(?:n awful)? lot|lots|loads|a million|hundreds) of questions\b|\bhow much longer\b"
+    r"|\b(?:is|will) (?:this|it|the check) (?:going to |gonna )?(?:take|be) (?:much |very |too )?long(?:er)?\b|\b(?:this|it)(?:'?s| is) (?:taking|going on) (?:so long|too long|for ?ever|(?:for )?ages)\b"
+    r"|\bthis is (?:way )?too long\b|\b(?:are|r) we (?:nearly |almost )?(?:done|there|finished)\b"
+)
 _WHY = re.compile(r"^\W*(?:but |and |ok but )?why\b(?!.{60})")
 # Why in other words: somebody who does not like to be asked.
 _MUST_I = re.compile(
@@ -557,6 +563,13 @@ class _Turn:
         if (_BYE.match(self.lower) or (short and _LATER.search(self.lower))) and not self._tells():
             return self._leave()
         of_a_course = re.search(r"\b(?:stopped|finished|came off|quit|ended)\b", self.lower)  # "never mind, i finished it in the summer"
+        if (
+            _HOW_MANY.search(self.lower)
+            and len(self.lower.split()) <= 14
+            and not re.search(r"\b(?:stop|quit|forget it|enough|bye)\b", self.lower)
+            and not self._tells()
+        ):
+            return self._ask(self._how_many())
         if self.lower == names["stop"] or _STOP.match(self.lower) or (intent == "stop" and short and not of_a_course and not self._reading().facts):
             return self._stop(self.texts["stopped"])
         if _RESTART.match(self.lower) or (intent == "restart" and short):
@@ -583,6 +596,14 @@ class _Turn:
         if _REPEAT.match(self.lower) or (intent == "repeat" and short):
             return self._ask(self.texts["again"])
         return None
+
+    def _how_many(self) -> str:
+        """How much of the check is left, and that nobody has to answer everything at once."""
+        left = sum(q not in self.state.given and q != self.state.asked and not (q != "consent" and self._is_known(q)) for q in ORDER)
+        if self.state.asked in ("summary", "change") or not left:
+            return str(self.texts["none_left"])
+        count = self.texts["one_left" if left == 1 else "many_left"].format(count=left)
+        return str(count + " " + self.texts["may_wait"]) if self.state.consent else str(count)
 
     def _nod_answers(self) -> bool:
         """Whether "ok" or "fine" is an answer here: agreement is asked for, or a yes or no."""

@@ -20,6 +20,7 @@ SLIP = 5  # letters a danger word must have to be recognised with one letter wro
 
 _DENYING = re.compile(r"(?:no|not|can not|could not|never|nothing|unable|hardly|barely)\b")
 _GROUP = re.compile(r"\{(\w+)\}")
+_BEGIN = r"(?<!\S)"
 _WORD = r"[^\s.!?;,]+"  # a word of the same clause
 
 
@@ -114,7 +115,13 @@ def compile_phrase(phrase: str, words: Mapping[str, str]) -> str:
     if not pattern.strip() or pattern.endswith(")?"):
         raise TableError(f"The phrase {phrase!r} does not end in a word that must be there.")
     # The last word brings no space of its own: the word must end there.
-    return rf"(?<!\S){pattern.rstrip()}(?!\S)" if pattern.endswith(" ") else rf"(?<!\S){pattern}"
+    return rf"{_BEGIN}{pattern.rstrip()}(?!\S)" if pattern.endswith(" ") else rf"{_BEGIN}{pattern}"
+
+
+def _any_of(phrases: Iterable[str], words: Mapping[str, str]) -> Any:
+    """One expression for all phrases, which looks once a word whether any begins there, not once a letter and phrase."""
+    options = [compile_phrase(phrase, words).removeprefix(_BEGIN) for phrase in phrases]
+    return re.compile(rf"{_BEGIN}(?:{'|'.join(options)})" if options else "(?!)")
 
 
 def _words_of(phrases: Iterable[str]) -> Set[str]:
@@ -128,7 +135,7 @@ def build(content: Mapping[str, Any]) -> Table:
     for name, row in content["signs"].items():
         phrases = [str(p) for p in row.get("phrases") or []]
         literal |= _words_of(phrases)
-        pattern = re.compile("|".join(compile_phrase(p, groups) for p in phrases)) if phrases else None
+        pattern = _any_of(phrases, groups) if phrases else None
         sources, symptoms = tuple(row.get("sources") or ()), frozenset(row.get("symptoms") or ())
         signs.append(Sign(name, row["says"], row["level"], sources, symptoms, pattern, bool(row.get("certain"))))
     known = {sign.name for sign in signs}
@@ -139,7 +146,7 @@ def build(content: Mapping[str, Any]) -> Table:
     unknown = {name for c in combinations for options in c.all for name in options} - known
     if unknown:
         raise TableError(f"`combinations` name signs that do not exist: {', '.join(sorted(unknown))}.")
-    harmless = re.compile("|".join(compile_phrase(str(p), groups) for p in content.get("harmless") or ["(?!)"]))
+    harmless = _any_of([str(p) for p in content.get("harmless") or []], groups)
     danger = frozenset(w for w in literal if w.isalpha() and len(w) >= SLIP)
     slips = SymSpell(max_dictionary_edit_distance=1, prefix_length=7)
     for word in danger:

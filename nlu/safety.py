@@ -36,6 +36,7 @@ SAFETY = "safety"
 LEVELS = tuple(INTENTS)  # the weightiest first
 LESSER = ("mild", "distress")
 TERSE = 4  # words
+DIRECTIONS = 128
 PHYSICAL = ("emergency", "urgent", "mild")
 
 
@@ -222,15 +223,21 @@ def _by_memory(level: str, pieces: Sequence[Piece], limits: Thresholds) -> List[
 
 
 class KnownMessages:
-    """The red-flag messages of `data/guard/messages.yml` and harmless ones beside them, as unit vectors."""
+    """The red-flag messages of `data/guard/messages.yml` and harmless ones beside them, as unit vectors.
+
+    Kept in the `DIRECTIONS` in which they differ most: a third of the numbers to read for every message, cosines the same to two decimals.
+    """
 
     def __init__(self, levels: Sequence[str], texts: Sequence[str], vectors: np.ndarray):
-        self.levels, self.texts, self.vectors = np.array(levels), list(texts), vectors
+        self.levels, self.texts = np.array(levels), list(texts)
+        _, directions = np.linalg.eigh(vectors.T @ vectors)
+        self._directions = np.ascontiguousarray(directions[:, ::-1][:, :DIRECTIONS], dtype=np.float32)
+        self.vectors = np.ascontiguousarray(vectors @ self._directions)
         self._rows = {level: np.flatnonzero(self.levels == level) for level in dict.fromkeys(levels)}
 
     def near(self, vectors: np.ndarray) -> List[Dict[str, Tuple[float, str]]]:
         """For each of the unit `vectors` (n, 384) the nearest message of each level: level → (cosine, text). All at once: the table is read through once."""
-        cosines = self.vectors @ np.asarray(vectors).T
+        cosines = self.vectors @ (np.asarray(vectors) @ self._directions).T
         best = {level: rows[cosines[rows].argmax(axis=0)] for level, rows in self._rows.items()}
         return [{level: (float(cosines[rows[i], i]), self.texts[rows[i]]) for level, rows in best.items()} for i in range(cosines.shape[1])]
 

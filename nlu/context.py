@@ -61,7 +61,7 @@ _MINE = re.compile(r"\b(?:mine (?:is|are|has|have|does|did)|that is me|like (?:m
 _POSSIBILITY = re.compile(
     r"(?:^|[.!?;\n,]\s*|\b(?:and|also|but|so|or|plus|hi|hello|hey|btw|just|wondering|wonder|know|ask|asking|whether|if)\s+)"
     r"(?:(?:can|could|will|would|may|might|does|do|did|should|is|are|has|have)\s+(?:there\b|this|that(?! be\b)|these|the (?:needl\w+|treatment|pen|roller|device|numbing|cream|procedure|skin)|it(?! be\b)(?! (?:an? |already |really |maybe |the |my )?(?:infect\w*|allerg\w*|serious|emergency|sepsis|septic|bad|urgent|reaction|dangerous))(?! (?:meant|supposed) to)(?! (?:normal|ok|okay|fine|common|usual) (?:that|for my|if my|my))"
-    r"|(?:micro ?)?needling|microneedle\w*|(?:i|we) (?:get|catch|end up|bleed|swell|blister|be|have|faint|pass out|react|develop|die|scar|need|expect)|they|people|anyone|anybody|you|u|your|clients|patients|most|some|any|everyone|everybody)\b"
+    r"|(?:micro ?)?needling|microneedle\w*|(?:your |a )?numbing(?: cream| gel)?|lidocaine|emla|(?:derma)?rollers?|needles|lasers?|creams|(?:i|we) (?:get|catch|end up|bleed|swell|blister|be|have|faint|pass out|react|develop|die|scar|need|expect)|they|people|anyone|anybody|you|u|your|clients|patients|most|some|any|everyone|everybody)\b"
     r"|(?:what|how) (?:are|is|about) (?:the )?(?:risk|chance|odds|side effect)|any (?:risk|chance|danger|possibility)|are (?:side effects|infections?|blisters?)|what (?:are|is) the (?:signs?|symptoms?)|when (?:should|do|would) (?:i|you))"
 )
 # "it might get infected"; but "i might have a fever" is a suspicion of one's own and counts.

@@ -323,3 +323,22 @@ class TestTheSlot:
     @pytest.mark.parametrize("entity", [{}, {"entity": "skin_tone"}, {"entity": "skin_tone", "value": None}, {"entity": "skin_tone", "value": ""}], ids=str)
     def test_an_entity_without_a_value_is_no_news(self, entity: dict[str, Any]) -> None:
         assert learn(Memory(), "", [], [entity]).values == {}
+
+
+def test_what_is_told_of_somebody_else_waits_where_not_all_can_be_answered() -> None:
+    pieces = [
+        ("im on roaccutane,", "ask_isotretinoin"),
+        ("my sister is pregnant,", "ask_pregnancy"),
+        ("and i had botox yesterday.", "ask_recent_treatment"),
+        ("how much is it?", "ask_price"),
+    ]
+    parse = {"intent": {"name": "ask_isotretinoin"}, "questions": [{"text": text, "intent": intent} for text, intent in pieces]}
+    assert parsed.asked(parse) == ["ask_isotretinoin", "ask_recent_treatment", "ask_price", "ask_pregnancy"]
+    parse["questions"] = parse["questions"][:3]
+    assert parsed.asked(parse)[1] == "ask_pregnancy"
+    parse["questions"] = [
+        {"text": "my sister is pregnant can she come", "intent": "ask_pregnancy"},
+        *parse["questions"],
+        {"text": "price", "intent": "ask_price"},
+    ]
+    assert parsed.asked(parse)[0] == "ask_pregnancy"

@@ -68,3 +68,29 @@ def test_the_verdict_says_which_part_fired_and_why(parser: Parser) -> None:
 )
 def test_rubbish_is_judged(parser: Parser, text: str) -> None:
     assert parser.parse(text)["safety"]["level"] in (*INTENTS, "none")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cancel my booking and tell me if i lose the deposit",
+        "the train there is a suicide mission at rush hour, got anything after 7",
+        "my phone is about to die so quick question, how much for both thighs",
+        "these heels are killing me, anyway is it ok to walk a lot after",
+    ],
+)
+def test_manners_of_speaking_raise_no_alarm(parser: Parser, text: str) -> None:
+    assert parser.parse(text)["safety"]["level"] == "none"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "want to die lol",
+        "i want to die when i look in the mirror",
+        "hes choking and going blue in the face",
+        "she passed out on the bathroom floor after the cream",
+    ],
+)
+def test_danger_said_lightly_is_danger(parser: Parser, text: str) -> None:
+    assert parser.parse(text)["safety"]["level"] in ("crisis", "emergency")

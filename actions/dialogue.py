@@ -195,7 +195,7 @@ class ActionClarify(ClinicAction):
                 say(dispatcher, said)
             return [SlotSet(SLOT, memory.to_slot())]
         message = conversation.misunderstood(tracker.latest_message, memory, LIBRARY.get())
-        if memory.failures == MOST_FAILURES:
+        if memory.failures == MOST_FAILURES and any(c.isalnum() for c in str(tracker.latest_message.get("text") or "")):  # nobody is called for "..."
             message.text = f"{message.text}\n{await call_a_person('not_understood', memory, tracker)}".strip()
         say(dispatcher, message)
         return [SlotSet(SLOT, memory.to_slot())]

@@ -405,10 +405,10 @@ def as_for_a_minor(turn: Turn, slot: Any, knowledge: Knowledge) -> Turn:
     kind = Message(fill(knowledge.screening["texts"]["minor"], knowledge.facts()), [], {"type": "screening"})
     refused = any(i in turn.answered for i in _NOT_FOR_MINORS)
     messages = [kind, *(m for m in turn.messages if m.data.get("intent") not in _NOT_FOR_MINORS)] if refused else list(turn.messages)
-    barred = {f"/{intent}" for intent in _NOT_FOR_MINORS}
+    barred = {f"/{intent}" for intent in (*_NOT_FOR_MINORS, "ask_suitability")}  # asked outright it is answered, but nobody is tempted
     messages = [replace(m, buttons=[b for b in m.buttons if b[1] not in barred]) for m in messages]
     answered = [i for i in turn.answered if i not in _NOT_FOR_MINORS] if refused else turn.answered
-    return Turn(messages, answered, [i for i in turn.offered if i not in _NOT_FOR_MINORS], turn.sources)
+    return Turn(messages, answered, [i for i in turn.offered if f"/{i}" not in barred], turn.sources)
 
 
 def carried_over(slot: Any, knowledge: Knowledge, now: dt.datetime) -> Optional[State]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actions import output_guard, screening
+from actions.answers import Message, Turn
 from actions.memory import Memory
 from actions.screening import HEALTH_QUESTIONS, ORDER, State, Step
 from knowledge.contraindications import read_table
@@ -673,3 +674,10 @@ class TestMessyPeople:
         person = Person().reaches("area")
         person.says("white", "inform", entity("mark_colour", "white", "white"))
         assert "area" not in person.slot["about"] and person.asked == "area"
+
+
+def test_a_minor_is_not_tempted() -> None:
+    turn = Turn([Message("Our minimum age is 18.", [("a", "/ask_suitability"), ("b", "/ask_pain")])], ["ask_age_limit"], ["ask_suitability", "ask_pain"], [])
+    kind = screening.as_for_a_minor(turn, State(stage="closed").to_slot(), KNOWLEDGE)
+    assert kind.messages[-1].buttons == [("b", "/ask_pain")]
+    assert kind.offered == ["ask_pain"]

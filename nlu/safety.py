@@ -143,15 +143,19 @@ def judge(
     any_report = max((sum(p.chances.get(level, 0.0) for level in PHYSICAL) for p in pieces), default=0.0)
     despair = max((p.chances.get("crisis", 0.0) + p.chances.get("distress", 0.0) for p in pieces), default=0.0)
     terse = bool(pieces) and len(pieces[0].text.split()) <= TERSE
-    backed = {"emergency": danger >= limits.backed_emergency, "urgent": any_report >= (limits.backed_terse if terse else limits.backed_urgent)}
+    backed = {
+        "emergency": danger >= limits.backed_emergency,
+        "crisis": despair >= limits.backed_crisis,
+        "urgent": any_report >= (limits.backed_terse if terse else limits.backed_urgent),
+    }
     joined = {"emergency": danger >= limits.joined_emergency, "urgent": any_report >= limits.joined_urgent}
     for level in alarm.ALARMING:
         chance = alarm.chance(level, pieces, signs)
         # A sign in the words of somebody who is reporting a symptom is not left to weights, nor are signs that a clinical rule joins.
         own = signs.get(level, Signs())
-        ruled = (backed.get(level, False) and own.standing > 0) or (joined.get(level, False) and own.combined)
-        if level == "crisis":
-            ruled = despair >= limits.backed_crisis and any(f.sign.level == level and not f.how.negated and not f.how.past for f in found)
+        # An "if" does not take words of self-harm back.
+        stated = own.standing > 0 or (level == "crisis" and any(f.sign.level == level and not f.how.negated and not f.how.past for f in found))
+        ruled = (backed[level] and stated) or (joined.get(level, False) and own.combined)
         ruled = ruled or any(f.sign.certain and f.sign.level == level for f in standing)
         if ruled or chance >= alarm.read_weights()[level].enough:
             fired += _reasons(level, pieces, standing, together, limits) or [_weighed(level, pieces, chance)]

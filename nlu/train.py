@@ -84,6 +84,7 @@ def train() -> Path:
         output=str(MODELS),
         fixed_model_name=f"stria-{content_hash()}",
     )
+    gc.enable()
     if not result.model:
         sys.exit("Rasa did not produce a model; the lines above say why.")
     model = Path(result.model)

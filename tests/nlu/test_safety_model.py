@@ -89,6 +89,7 @@ def test_manners_of_speaking_raise_no_alarm(parser: Parser, text: str) -> None:
         "want to die lol",
         "i want to die when i look in the mirror",
         "hes choking and going blue in the face",
+        "my heart misses a beat and im dizzy since the numbing cream",
         "she passed out on the bathroom floor after the cream",
     ],
 )
